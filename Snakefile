@@ -1,0 +1,41 @@
+# The chapters as a graph. `precmark run` calls this; by hand or on a cluster:
+#   snakemake --cores 2 --rerun-incomplete --config run=runs/sample
+# papermill writes the notebook under way to the rule's log, which Snakemake keeps when a chapter
+# fails, and the finished one is renamed to the output. A chapter is stale when its cells, a module
+# that it imports, a chapter that it reads, its parameters or the data have changed.
+import sys
+
+from precmark.workflow import chapter_parameters, chapters_of, chapter_state
+from precmark.chapters import modules_of, registry
+
+RUN = config["run"].rstrip("/")
+CHAPTERS = chapters_of(RUN)
+
+
+rule all:
+    input:
+        expand("{run}/chapters/{chapter}.ipynb", run=RUN, chapter=CHAPTERS),
+
+
+for _chapter in CHAPTERS:
+
+    rule:
+        name:
+            _chapter
+        input:
+            modules=[str(p) for p in modules_of(_chapter)],
+            chapters=[
+                f"{RUN}/chapters/{n}.ipynb" for n in registry()[_chapter].needs if n in CHAPTERS
+            ],
+        output:
+            f"{RUN}/chapters/{_chapter}.ipynb",
+        log:
+            f"{RUN}/logs/{_chapter}.ipynb",
+        params:
+            notebook=f"notebooks/{_chapter}.ipynb",
+            parameters=chapter_parameters(RUN, _chapter),
+            state=chapter_state(RUN, _chapter),
+            python=sys.executable,
+        shell:
+            "{params.python} -m papermill {params.notebook} {log} -b {params.parameters} "
+            "-k python3 --no-progress-bar > {log}.txt 2>&1 && mv {log} {output}"

@@ -1,0 +1,204 @@
+"""The study's chapters: their graph, and what every chapter does at its start and its end."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import time
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from precmark.runs import Run
+
+VERDICTS = (
+    "reproduced",
+    "not reproduced",
+    "undecided",
+    "not testable with public data",
+    "internally inconsistent",
+    "holds if assumed",
+)
+"""What a chapter may conclude about a claim (design section 5)."""
+
+
+@dataclass(frozen=True)
+class ChapterCard:
+    """One chapter's place in the graph.
+
+    Attributes
+    ----------
+    name, title : str
+    needs : tuple of str
+        Chapters that must have run before.
+    makes : tuple of str
+        Folders of the run's results that it writes.
+    """
+
+    name: str
+    title: str
+    needs: tuple[str, ...]
+    makes: tuple[str, ...]
+
+
+@cache
+def registry() -> dict[str, ChapterCard]:
+    """Every chapter by name, from ``chapters.toml``; ``*`` among the needs spelled out."""
+    raw = tomllib.loads((Path(__file__).parent / "chapters.toml").read_text())
+    cards = {}
+    for name, entry in raw.items():
+        needs = [n for n in raw if n != name] if entry["needs"] == ["*"] else entry["needs"]
+        cards[name] = ChapterCard(name, entry["title"], tuple(needs), tuple(entry["makes"]))
+    return cards
+
+
+def maker_of(table: str) -> str:
+    """Name of the chapter that writes results table `table`; ``data`` for the step before all."""
+    folder = table.split("/")[0]
+    return next((c.name for c in registry().values() if folder in c.makes), "data")
+
+
+def notebook_path(chapter: str) -> Path:
+    """The source of `chapter`, relative to the repository's root."""
+    return Path("notebooks") / f"{chapter}.ipynb"
+
+
+def notebook_source(path: Path) -> str:
+    """The cells of a notebook without outputs, counts and ids: what decides whether it is stale."""
+    cells = json.loads(path.read_text())["cells"]
+    kept = [
+        (c["cell_type"], "".join(c["source"]), c.get("metadata", {}).get("tags", []))
+        for c in cells
+    ]
+    return json.dumps(kept, ensure_ascii=False)
+
+
+def modules_of(chapter: str) -> list[Path]:
+    """The files of the package that `chapter` imports, directly or through one another, sorted.
+
+    A chapter is stale when one of them has changed.
+    """
+    package = Path(__file__).parent
+    code = [
+        "".join(c["source"])
+        for c in json.loads(notebook_path(chapter).read_text())["cells"]
+        if c["cell_type"] == "code"
+    ]
+    queue = [m for text in code for m in _imports(re.sub(r"^[%!].*$", "", text, flags=re.M))]
+    found: set[Path] = set()
+    while queue:
+        path = _module_file(package, queue.pop())
+        if path is None or path in found:
+            continue
+        found.add(path)
+        queue += _imports(path.read_text())
+    return sorted(p.relative_to(package.parent) for p in found)
+
+
+def _imports(text: str) -> list[str]:
+    """Every ``precmark`` module that the Python `text` names in an import."""
+    names: list[str] = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            names += [a.name for a in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.append(node.module)
+            names += [f"{node.module}.{a.name}" for a in node.names]
+    return [n for n in names if n == "precmark" or n.startswith("precmark.")]
+
+
+def _module_file(package: Path, dotted: str) -> Path | None:
+    """The file of module `dotted`, or None where it names an object inside a module."""
+    base = package.joinpath(*dotted.split(".")[1:])
+    for path in (base.with_suffix(".py"), base / "__init__.py"):
+        if path.exists():
+            return path
+    return None
+
+
+class Chapter:
+    """A chapter under way in its notebook.
+
+    Attributes
+    ----------
+    name : str
+    run : Run
+    parameters : dict
+        The values of the notebook's parameters cell.
+    about : str
+        A sentence for captions: that the data is simulated, or which data set it is.
+    """
+
+    def __init__(self, name: str, run: Run, parameters: dict[str, Any]):
+        self.name = name
+        self.run = run
+        self.parameters = parameters
+        source = run.source
+        self.about = "Simulated store." if source.simulated else f"Data: {source.title}."
+        self._verdicts: list[dict[str, str]] = []
+        self._started = time.perf_counter()
+
+    @classmethod
+    def start(cls, name: str, run: str | None = None, **parameters: Any) -> Chapter:
+        """Open `run` (see :meth:`Run.open`) for chapter `name` and start its clock.
+
+        `parameters` are those of the notebook's parameters cell; the stamp prints them.
+        """
+        return cls(name, Run.open(run), parameters)
+
+    def glue(self, key: str, value: Any, format: str = "{:,.1f}") -> None:
+        """Make `value` quotable in prose as ``{glue:text}`` under `key`.
+
+        Numbers are cast to plain Python first, because numpy scalars render blank.
+        Keys start with the chapter's number, e.g. ``01_sessions``.
+        """
+        from myst_nb import glue
+
+        if not key.startswith(self.name[:3]):
+            raise ValueError(f"glue key {key!r} must start with {self.name[:3]!r}")
+        glue(key, value if isinstance(value, str) else format.format(float(value)), display=False)
+
+    def say(self, text: str) -> None:
+        """Display `text`, Markdown computed from the data, as prose."""
+        from IPython.display import Markdown, display
+
+        display(Markdown(text))
+
+    def verdict(
+        self, *, claim: str, place: str, paper: str, ours: str, verdict: str, why: str
+    ) -> None:
+        """Record what this chapter concludes about a claim.
+
+        Parameters
+        ----------
+        claim : str
+            The claim in our own words.
+        place : str
+            Where it stands, e.g. ``"Gu, Table 4"``.
+        paper, ours : str
+            The paper's figure and ours, formatted.
+        verdict : str
+            One of :data:`VERDICTS`.
+        why : str
+            One sentence.
+        """
+        if verdict not in VERDICTS:
+            raise ValueError(f"verdict {verdict!r}: one of {', '.join(VERDICTS)}")
+        self._verdicts.append(
+            dict(chapter=self.name, claim=claim, place=place, paper=paper, ours=ours,
+                 verdict=verdict, why=why)
+        )  # fmt: skip
+
+    def finish(self) -> None:
+        """Write the verdicts to ``results/verdicts/NN.parquet`` and display the page's stamp."""
+        from precmark.stamp import display_stamp
+
+        columns = ["chapter", "claim", "place", "paper", "ours", "verdict", "why"]
+        verdicts = pd.DataFrame(self._verdicts, columns=columns).astype("str")
+        self.run.write(f"verdicts/{self.name[:2]}", verdicts)
+        display_stamp(self, time.perf_counter() - self._started)
