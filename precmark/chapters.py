@@ -72,8 +72,7 @@ def notebook_source(path: Path) -> str:
     """The cells of a notebook without outputs, counts and ids: what decides whether it is stale."""
     cells = json.loads(path.read_text())["cells"]
     kept = [
-        (c["cell_type"], "".join(c["source"]), c.get("metadata", {}).get("tags", []))
-        for c in cells
+        (c["cell_type"], "".join(c["source"]), c.get("metadata", {}).get("tags", [])) for c in cells
     ]
     return json.dumps(kept, ensure_ascii=False)
 
@@ -190,9 +189,16 @@ class Chapter:
         if verdict not in VERDICTS:
             raise ValueError(f"verdict {verdict!r}: one of {', '.join(VERDICTS)}")
         self._verdicts.append(
-            dict(chapter=self.name, claim=claim, place=place, paper=paper, ours=ours,
-                 verdict=verdict, why=why)
-        )  # fmt: skip
+            {
+                "chapter": self.name,
+                "claim": claim,
+                "place": place,
+                "paper": paper,
+                "ours": ours,
+                "verdict": verdict,
+                "why": why,
+            }
+        )
 
     def finish(self) -> None:
         """Write the verdicts to ``results/verdicts/NN.parquet`` and display the page's stamp."""

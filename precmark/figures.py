@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = ("#0b5c8c", "#d9772b", "#3d8c6c", "#8a5aa6", "#b8405e", "#7a7a7a", "#c2a83e", "#4fb3c8")
-"""Told apart with the common colour blindnesses; lines and marks also differ (see :data:`MARKS`)."""
+"""Told apart with the common colour blindnesses; lines and marks differ too (:data:`MARKS`)."""
 
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)), (0, (8, 3)), (0, (3, 1)))

@@ -131,9 +131,7 @@ class Progress:
             return None
         started = self._seen.setdefault(name, time.time())
         cells = [c for c in _cells(under_way) if c["cell_type"] == "code"]
-        done = sum(
-            c["metadata"].get("papermill", {}).get("status") == "completed" for c in cells
-        )
+        done = sum(c["metadata"].get("papermill", {}).get("status") == "completed" for c in cells)
         error = failed_cell(under_way)
         if error:
             return f"failed in cell {error.cell}: {error.text}"

@@ -39,6 +39,11 @@ def root() -> Path:
     )
 
 
+def enter_root() -> None:
+    """Make the repository's root the working folder, so that every relative path means one thing."""
+    os.chdir(root())
+
+
 def check_name(name: str) -> str:
     """`name` where it can name a run's folder; an :class:`InputError` where it cannot."""
     if not _NAME.fullmatch(name):
@@ -95,7 +100,7 @@ class Run:
         The default is ``$PRECMARK_RUN`` or ``runs/sample``. The working folder becomes the
         repository's root, so that a notebook behaves the same wherever it was started.
         """
-        os.chdir(root())
+        enter_root()
         return cls(run or os.environ.get("PRECMARK_RUN") or "runs/sample")
 
     def has(self, table: str) -> bool:
@@ -134,7 +139,9 @@ class Run:
         missing = [c for c in capabilities if c not in self.source.says]
         if missing:
             lacks = " or ".join(CAPABILITIES[c] for c in missing)
-            print(f"Left out{': ' + part if part else ''}. {self.source.title} does not hold {lacks}.")
+            print(
+                f"Left out{': ' + part if part else ''}. {self.source.title} does not hold {lacks}."
+            )
         return not missing
 
 

@@ -83,9 +83,7 @@ def read_units(path: Path | str) -> dict[str, str]:
     """The unit of each column of the Parquet file at `path` that declares one."""
     schema = pq.read_schema(path)
     return {
-        f.name: f.metadata[b"unit"].decode()
-        for f in schema
-        if f.metadata and b"unit" in f.metadata
+        f.name: f.metadata[b"unit"].decode() for f in schema if f.metadata and b"unit" in f.metadata
     }
 
 

@@ -83,7 +83,7 @@ def check_parameters(given: Sequence[str]) -> dict[str, dict[str, Any]]:
             problems.append(f"parameter {item!r}: there is no chapter {chapter!r}."
                             + _nearest(chapter, registry()))  # fmt: skip
             continue
-        known = _declared(chapter)
+        known = declared_parameters(chapter)
         if name not in known or name == "run":
             names = [n for n in known if n != "run"]
             problems.append(
@@ -101,7 +101,7 @@ def check_parameters(given: Sequence[str]) -> dict[str, dict[str, Any]]:
     return values
 
 
-def _declared(chapter: str) -> dict[str, dict[str, str]]:
+def declared_parameters(chapter: str) -> dict[str, dict[str, str]]:
     """The parameters of `chapter` as papermill reads them: name to type, default and help."""
     from papermill import inspect_notebook
 

@@ -25,7 +25,7 @@ class Column:
     ----------
     name : str
     kind : str
-        ``text``, ``timestamp`` (UTC, microseconds), ``number``, ``integer``, ``flag`` or ``choice``.
+        ``text``, ``timestamp`` (UTC, microseconds), ``number``, ``integer``, ``flag``, ``choice``.
     unit : str
         Empty where the column has none.
     required : bool

@@ -1,0 +1,287 @@
+"""The command line: check a log, run the chapters on it, render its book."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from precmark import __version__
+from precmark.errors import InputError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="An executable book on precision marketing, rerun on your own event log.\n\n"
+    "[bold]From a CSV to your own book:[/bold]\n\n"
+    "  precmark check mine.csv --timezone Europe/London\n\n"
+    "  precmark run --events mine.csv --timezone Europe/London --name mystore\n\n"
+    "  precmark book mystore",
+)
+data_app = typer.Typer(no_args_is_help=True, help="Public data sets: list them, fetch one.")
+app.add_typer(data_app, name="data")
+
+MapOption = Annotated[
+    str,
+    typer.Option(
+        "--map",
+        metavar="OURS=YOURS,...",
+        help="Your column names, e.g. user_id=visitorid,event=action",
+    ),
+]
+EventNamesOption = Annotated[
+    str,
+    typer.Option(
+        "--event-names",
+        metavar="YOURS=OURS,...",
+        help="Your event names, e.g. addtocart=cart,transaction=purchase",
+    ),
+]
+TimezoneOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ZONE", help="Zone of stamps without one, and of the shop's hours: Europe/London"
+    ),
+]
+DropPersonalOption = Annotated[
+    bool,
+    typer.Option("--drop-personal", help="Leave personal-data columns out instead of stopping"),
+]
+
+
+def _options(map_: str, event_names: str, timezone: str | None, drop_personal: bool):
+    from precmark.contract import Options, parse_pairs
+
+    return Options(
+        map=parse_pairs(map_, "--map"),
+        event_names=parse_pairs(event_names, "--event-names"),
+        timezone=timezone,
+        drop_personal=drop_personal,
+    )
+
+
+@app.command()
+def check(
+    files: Annotated[
+        list[str],
+        typer.Argument(help="Parquet, CSV, JSON lines, gz or zip of these, folders, 'globs*'"),
+    ],
+    map_: MapOption = "",
+    event_names: EventNamesOption = "",
+    timezone: TimezoneOption = None,
+    drop_personal: DropPersonalOption = False,
+) -> None:
+    """List everything that is wrong with an event log, with row numbers and the fix.
+
+    Nothing is written. Exit code 0: the log can be run; 2: it can not.
+
+    Example: precmark check 'logs/2024-*.csv.gz' --map user_id=visitorid,event=action
+    """
+    from precmark.contract import check as check_files
+
+    options = _options(map_, event_names, timezone, drop_personal)
+    print(check_files(files, options).describe())
+
+
+@app.command()
+def run(
+    name: Annotated[str, typer.Option(help="The run's folder under runs/")],
+    events: Annotated[
+        list[str] | None, typer.Option(help="Your event log: files, a folder or a 'glob*'")
+    ] = None,
+    users: Annotated[list[str] | None, typer.Option(help="Attributes of the users")] = None,
+    items: Annotated[list[str] | None, typer.Option(help="Your products or broadcasters")] = None,
+    assignments: Annotated[list[str] | None, typer.Option(help="Randomised coupons")] = None,
+    visits: Annotated[
+        list[str] | None, typer.Option(help="One row a session, where that is all there is")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A public data set (precmark data list)")
+    ] = None,
+    file: Annotated[Path | None, typer.Option(help="The publisher's file for --data")] = None,
+    simulate: Annotated[
+        str | None,
+        typer.Option(metavar="SCALE", help="The simulated store: classroom, sample, book, paper"),
+    ] = None,
+    world: Annotated[
+        str, typer.Option(help="Who responds to a coupon in the simulated store")
+    ] = "persuadable_risk",
+    seed: Annotated[int, typer.Option(help="Of the simulated store")] = 1,
+    map_: MapOption = "",
+    event_names: EventNamesOption = "",
+    timezone: TimezoneOption = None,
+    drop_personal: DropPersonalOption = False,
+    as_of: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="Day before which profiles look; default: the log's end"),
+    ] = None,
+    engine: Annotated[str, typer.Option(help="duckdb or spark")] = "duckdb",
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="CHAPTER", help="Only this chapter; repeatable")
+    ] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("-p", "--parameter", metavar="CHAPTER.NAME=VALUE", help="Repeatable"),
+    ] = None,
+    cores: Annotated[int, typer.Option(min=1, help="Chapters at the same time")] = 2,
+    force: Annotated[bool, typer.Option("--force", help="Rerun what is up to date")] = False,
+) -> None:
+    """Run the chapters on a log, a public data set or the simulated store, into runs/NAME.
+
+    Only what is stale runs again; a run that was stopped or failed goes on where it was. Without
+    --events, --data or --simulate the run's own data is used again.
+
+    Examples:
+
+      precmark run --simulate sample --name sample
+
+      precmark run --data online-retail --name uk-giftware
+
+      precmark run --events clicks.csv.gz --timezone Asia/Tokyo --name mystore
+
+      precmark run --name mystore --only 03_segmentation -p 03_segmentation.max_segments=6
+    """
+    from precmark import runs
+    from precmark.prepare import Wanted, prepare, request_for
+    from precmark.workflow import check_parameters, execute
+
+    runs.enter_root()
+    runs.check_name(name)
+    chapter_parameters = check_parameters(parameter or [])
+    wanted = Wanted(
+        files={
+            table: paths
+            for table, paths in (
+                ("events", events), ("users", users), ("items", items),
+                ("assignments", assignments), ("visits", visits),
+            )
+            if paths
+        },
+        data=data, file=file, simulate=simulate, world=world, seed=seed,
+        options=_options(map_, event_names, timezone, drop_personal),
+        as_of=as_of, engine=engine,
+    )  # fmt: skip
+    folder = Path("runs") / name
+    request = request_for(folder, wanted)
+    with runs.lock(folder):
+        opened = prepare(folder, request, chapter_parameters, say=_say)
+        execute(opened, only=only or (), cores=cores, force=force)
+    _say(f"{folder} is up to date. Render its book with: precmark book {name}")
+
+
+@app.command()
+def book(name: Annotated[str, typer.Argument(help="A run under runs/")]) -> None:
+    """Render the book of a run into runs/NAME/book/html; warnings are errors.
+
+    Example: precmark book sample
+    """
+    from precmark import runs
+    from precmark.book import render
+
+    runs.enter_root()
+    runs.check_name(name)
+    folder = Path("runs") / name
+    opened = runs.Run(folder)
+    with runs.lock(folder):
+        print(render(opened))
+
+
+@app.command(hidden=True)
+def store(name: Annotated[str, typer.Argument(help="A run under runs/")]) -> None:
+    """Store the executed chapters of a run as notebooks/ (for maintainers)."""
+    from precmark import runs
+    from precmark.book import store_outputs
+
+    runs.enter_root()
+    for path in store_outputs(runs.Run(Path("runs") / runs.check_name(name))):
+        print(path)
+
+
+@app.command()
+def chapters() -> None:
+    """List the chapters, what each needs, and their parameters.
+
+    Example: precmark chapters
+    """
+    from precmark import runs
+    from precmark.chapters import notebook_path, registry
+    from precmark.workflow import declared_parameters
+
+    runs.enter_root()
+    table = Table("Chapter", "Title", "Reads", "Parameters (-p CHAPTER.NAME=VALUE)")
+    for card in registry().values():
+        if notebook_path(card.name).exists():
+            declared = [p for p in declared_parameters(card.name).values() if p["name"] != "run"]
+            lines = [f"{p['name']} = {p['default']}  {p['help']}".rstrip() for p in declared]
+            table.add_row(card.name, card.title, ", ".join(card.needs) or "the data",
+                          "\n".join(lines))  # fmt: skip
+    Console().print(table)
+
+
+@data_app.command("list")
+def data_list() -> None:
+    """List the public data sets with licence, size and what each can say.
+
+    Example: precmark data list
+    """
+    from precmark import adapters
+
+    table = Table("Name", "Title", "Says", "Licence")
+    for name in adapters.names():
+        source = adapters.card(name).source
+        table.add_row(name, source.title, ", ".join(sorted(source.says)), source.licence)
+    Console().print(table)
+
+
+@data_app.command("get")
+def data_get(
+    name: Annotated[str, typer.Argument(help="One of `precmark data list`")],
+) -> None:
+    """Fetch a data set into the cache and check its content; prints where it lies.
+
+    Example: precmark data get online-retail
+    """
+    from precmark import adapters
+
+    print(adapters.get(name))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(__version__)
+
+
+def _say(text: str) -> None:
+    Console(stderr=True, highlight=False).print(text)
+
+
+def _interrupt(signum: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Run the command line: exit 2, one message for bad input; 1 for a failed chapter or book."""
+    from precmark.book import BookFailed
+    from precmark.workflow import ChapterFailed
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app(standalone_mode=True)
+    except InputError as error:
+        print(f"precmark: {error}", file=sys.stderr)
+        sys.exit(2)
+    except (ChapterFailed, BookFailed) as error:
+        print(f"precmark: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("precmark: stopped. What was finished is kept; the same command goes on.",
+              file=sys.stderr)  # fmt: skip
+        sys.exit(130)
