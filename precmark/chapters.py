@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import time
 import tomllib
@@ -80,7 +81,7 @@ def notebook_source(path: Path) -> str:
 def modules_of(chapter: str) -> list[Path]:
     """The files of the package that `chapter` imports, directly or through one another, sorted.
 
-    A chapter is stale when one of them has changed.
+    Relative to the working folder. A chapter is stale when one of them has changed.
     """
     package = Path(__file__).parent
     code = [
@@ -96,7 +97,7 @@ def modules_of(chapter: str) -> list[Path]:
             continue
         found.add(path)
         queue += _imports(path.read_text())
-    return sorted(p.relative_to(package.parent) for p in found)
+    return sorted(Path(os.path.relpath(p)) for p in found)
 
 
 def _imports(text: str) -> list[str]:

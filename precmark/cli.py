@@ -17,6 +17,7 @@ from precmark.errors import InputError
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
     help="An executable book on precision marketing, rerun on your own event log.\n\n"
@@ -62,7 +63,7 @@ def _options(map_: str, event_names: str, timezone: str | None, drop_personal: b
     return Options(
         map=parse_pairs(map_, "--map"),
         event_names=parse_pairs(event_names, "--event-names"),
-        timezone=timezone,
+        timezone=timezone or "",
         drop_personal=drop_personal,
     )
 
@@ -263,8 +264,12 @@ def _say(text: str) -> None:
     Console(stderr=True, highlight=False).print(text)
 
 
-def _interrupt(signum: int, frame: object) -> None:
-    raise KeyboardInterrupt
+class _Stopped(BaseException):
+    """Ctrl-C or a polite kill; not an error, so nothing that catches errors catches it."""
+
+
+def _stop(signum: int, frame: object) -> None:
+    raise _Stopped
 
 
 def main() -> None:
@@ -272,16 +277,18 @@ def main() -> None:
     from precmark.book import BookFailed
     from precmark.workflow import ChapterFailed
 
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
     try:
-        app(standalone_mode=True)
+        app()
     except InputError as error:
-        print(f"precmark: {error}", file=sys.stderr)
-        sys.exit(2)
+        _fail(error, 2)
     except (ChapterFailed, BookFailed) as error:
-        print(f"precmark: {error}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        print("precmark: stopped. What was finished is kept; the same command goes on.",
-              file=sys.stderr)  # fmt: skip
-        sys.exit(130)
+        _fail(error, 1)
+    except _Stopped:
+        _fail("stopped. What was finished is kept; the same command goes on.", 130)
+
+
+def _fail(text: object, code: int) -> None:
+    print(f"precmark: {text}", file=sys.stderr)
+    sys.exit(code)

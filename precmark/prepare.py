@@ -241,7 +241,7 @@ def prepare(
 
 
 def _ingest(folder: Path, request: Request, say: Callable[[str], None]) -> dict[str, Any]:
-    """Build the data of `request` beside the run's own, move it into place, return the run's card."""
+    """Build the data of `request` beside the run's own, move it into place, return its card."""
     fresh = not (folder / "run.json").exists()
     incoming = folder / ".incoming"
     shutil.rmtree(incoming, ignore_errors=True)

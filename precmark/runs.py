@@ -28,7 +28,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def root() -> Path:
-    """The repository's root: the nearest folder at or above the working one with ``_config.yml``."""
+    """The repository's root: the nearest folder from here upwards with ``_config.yml``."""
     here = Path.cwd()
     for folder in (here, *here.parents):
         if (folder / "_config.yml").exists() and (folder / "notebooks").is_dir():
@@ -40,7 +40,7 @@ def root() -> Path:
 
 
 def enter_root() -> None:
-    """Make the repository's root the working folder, so that every relative path means one thing."""
+    """Make the repository's root the working folder, so that relative paths mean one thing."""
     os.chdir(root())
 
 
@@ -102,6 +102,17 @@ class Run:
         """
         enter_root()
         return cls(run or os.environ.get("PRECMARK_RUN") or "runs/sample")
+
+    @property
+    def as_of(self) -> pd.Timestamp | None:
+        """The instant before which profiles look (local midnight, in UTC); None without a clock."""
+        day = self.card["parameters"]["as_of"]
+        return day and pd.Timestamp(day, tz=self.source.timezone).tz_convert("UTC")
+
+    @property
+    def engine(self) -> str:
+        """The engine that the run asked for: ``duckdb`` or ``spark``."""
+        return self.card["parameters"]["engine"]
 
     def has(self, table: str) -> bool:
         """Whether the results hold `table`, e.g. ``"contract/users"``."""

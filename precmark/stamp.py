@@ -27,7 +27,7 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str:
-    """The checkout's short commit, with ``+changes`` where files differ from it; else ``unknown``."""
+    """The checkout's short commit, with ``+changes`` where files differ; else ``unknown``."""
     try:
         described = subprocess.run(
             ["git", "describe", "--always", "--dirty=+changes", "--exclude=*"],

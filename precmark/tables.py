@@ -1,4 +1,4 @@
-"""Tables on disk: Parquet written whole or not at all, with the unit of each column in its schema."""
+"""Tables on disk: Parquet written whole or not at all, with each column's unit in its schema."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ def execute(run: Run, *, only: Sequence[str] = (), cores: int = 2, force: bool =
         )  # fmt: skip
         try:
             progress.follow(process)
-        except KeyboardInterrupt:
+        except BaseException:  # Ctrl-C and kill too: no notebook may outlive this command.
             _stop(process)
             raise
     if process.returncode:

@@ -19,8 +19,8 @@ def scorecard_bars(counts: pd.DataFrame) -> Figure:
                 color=figures.COLOURS[i], hatch=figures.HATCHES[i], edgecolor="white")  # fmt: skip
         for y, (start, width) in enumerate(zip(left, widths, strict=True)):
             if width:
-                ax.text(start + width / 2, y, str(width), ha="center", va="center",
-                        bbox={"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none"})  # fmt: skip
+                box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none"}
+                ax.text(start + width / 2, y, str(width), ha="center", va="center", bbox=box)
         left = left + widths
     ax.invert_yaxis()
     ax.set_xlabel("claims")

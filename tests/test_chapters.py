@@ -1,0 +1,75 @@
+"""The graph of chapters, their staleness, and what a chapter records."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from precmark import chapters
+from precmark.chapters import Chapter
+from precmark.runs import Run
+from tests.conftest import ROOT, notebook
+
+
+def test_every_need_is_an_earlier_chapter_or_the_findings():
+    cards = chapters.registry()
+    order = list(cards)
+    for card in cards.values():
+        for need in card.needs:
+            assert need in cards
+            assert card.name == "00_findings" or order.index(need) < order.index(card.name)
+
+
+def test_results_folders_have_one_maker():
+    made = [folder for card in chapters.registry().values() for folder in card.makes]
+    assert len(made) == len(set(made))
+    assert chapters.maker_of("profiles/lists") == "02_profile_tables"
+    assert chapters.maker_of("contract/events") == "data"
+
+
+def test_source_ignores_outputs_and_counts(tmp_path):
+    path = notebook("x = 1", path=tmp_path / "n.ipynb")
+    before = chapters.notebook_source(path)
+    raw = json.loads(path.read_text())
+    raw["cells"][0]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "hi"}]
+    raw["cells"][0]["execution_count"] = 7
+    path.write_text(json.dumps(raw))
+    assert chapters.notebook_source(path) == before
+    raw["cells"][0]["source"] = "x = 2"
+    path.write_text(json.dumps(raw))
+    assert chapters.notebook_source(path) != before
+
+
+def test_modules_are_found_through_one_another(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    notebook(
+        "%matplotlib inline\nfrom precmark import findings", path=tmp_path / "notebooks/x.ipynb"
+    )
+    found = {str(p.resolve().relative_to(ROOT)) for p in chapters.modules_of("x")}
+    assert {"precmark/findings.py", "precmark/chapters.py", "precmark/runs.py"} <= found
+    assert "precmark/cli.py" not in found
+    assert all((ROOT / p).exists() for p in found)
+
+
+def test_a_verdict_is_written_with_its_chapter(tiny_run, capsys):
+    chapter = Chapter("01_store", Run(tiny_run), {"k": 3})
+    chapter.verdict(
+        claim="c", place="Gu, Table 4", paper="1", ours="2", verdict="undecided", why="w"
+    )
+    chapter.finish()
+    stored = pd.read_parquet(tiny_run / "results/verdicts/01.parquet")
+    assert stored.iloc[0].to_dict() == {
+        "chapter": "01_store", "claim": "c", "place": "Gu, Table 4", "paper": "1", "ours": "2",
+        "verdict": "undecided", "why": "w",
+    }  # fmt: skip
+
+
+def test_an_unknown_verdict_is_a_mistake(tiny_run):
+    chapter = Chapter("01_store", Run(tiny_run), {})
+    with pytest.raises(ValueError, match="one of reproduced"):
+        chapter.verdict(claim="c", place="p", paper="1", ours="2", verdict="maybe", why="w")
+
+
+def test_glue_keys_carry_the_chapters_number(tiny_run):
+    with pytest.raises(ValueError, match="must start with '01_'"):
+        Chapter("01_store", Run(tiny_run), {}).glue("02_x", 1.0)
