@@ -1,0 +1,31 @@
+"""A run's stored aggregates tell a changed result from an unchanged one."""
+
+import pandas as pd
+
+from precmark import reference
+from precmark.runs import Run
+
+
+def _frame(spend):
+    return pd.DataFrame({"user_id": ["x", "y"], "spend": [1.0, spend], "kind": ["a", "b"]})
+
+
+def test_figures_are_the_columns_own(tiny_run):
+    run = Run(tiny_run)
+    run.write("profiles/profile", _frame(3.0))
+    summary = reference.summarise(run)["profiles/profile"]
+    assert summary == {"rows": 2, "columns": {"spend": [2, 2.0], "kind": [2, 2.0]}}
+
+
+def test_differences_are_named_and_small_ones_tolerated(tiny_run):
+    run = Run(tiny_run)
+    run.write("profiles/profile", _frame(3.0))
+    before = reference.summarise(run)
+    run.write("profiles/profile", _frame(3.0 + 1e-9))
+    assert reference.compare(reference.summarise(run), before, rtol=1e-6) == []
+    run.write("profiles/profile", _frame(4.0))
+    run.write("profiles/more", _frame(4.0))
+    assert reference.compare(reference.summarise(run), before, rtol=1e-6) == [
+        "profiles/more: only in one of the two",
+        "profiles/profile.spend: [2, 2.5], stored [2, 2.0]",
+    ]
