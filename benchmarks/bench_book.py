@@ -1,0 +1,43 @@
+"""The README's command on a fresh clone: installation, first build, classroom, nothing changed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _timed(command: list[str], folder: Path) -> float:
+    environment = {k: v for k, v in os.environ.items() if k != "VIRTUAL_ENV"}
+    started = time.perf_counter()
+    subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - started
+
+
+def _figure(name: str, value_s: float, target_s: float) -> dict:
+    return {"name": name, "value": value_s, "unit": "s", "target": target_s, "better": "lower"}
+
+
+def run() -> list[dict]:
+    """Clone into a temporary folder and time `make` there, step by step."""
+    folder = Path(tempfile.mkdtemp(prefix="precmark-bench-"))
+    try:
+        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder / "clone")], check=True)
+        clone = folder / "clone"
+        install = _timed(["make", ".venv/.ready"], clone)
+        book = _timed(["make", "book"], clone)
+        unchanged = _timed(["make", "book"], clone)
+        classroom = _timed(["make", "book", "SCALE=classroom"], clone)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return [
+        _figure("make book from a fresh clone, with the installation", install + book, 9 * 60),
+        _figure("make book, installed", book, 5 * 60),
+        _figure("make book SCALE=classroom, installed", classroom, 2 * 60),
+        _figure("make book, nothing changed", unchanged, 30),
+    ]
