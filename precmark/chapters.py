@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from precmark.runs import Run
+from precmark.source import CAPABILITIES
 
 VERDICTS = (
     "reproduced",
@@ -39,12 +40,26 @@ class ChapterCard:
         Chapters that must have run before.
     makes : tuple of str
         Folders of the run's results that it writes.
+    tables, says : tuple of str
+        Results tables of the data step and capabilities that it cannot do without.
     """
 
     name: str
     title: str
     needs: tuple[str, ...]
     makes: tuple[str, ...]
+    tables: tuple[str, ...] = ()
+    says: tuple[str, ...] = ()
+
+    def lacks(self, run: Run) -> str:
+        """Why the chapter is left out of `run`, in words; empty where it can run."""
+        missing = [c for c in self.says if c not in run.source.says]
+        if any(not run.has(table) for table in self.tables):
+            return f"{run.source.title} has no event log"
+        if missing:
+            lacks = " or ".join(CAPABILITIES[c] for c in missing)
+            return f"{run.source.title} does not hold {lacks}"
+        return ""
 
 
 @cache
@@ -54,7 +69,10 @@ def registry() -> dict[str, ChapterCard]:
     cards = {}
     for name, entry in raw.items():
         needs = [n for n in raw if n != name] if entry["needs"] == ["*"] else entry["needs"]
-        cards[name] = ChapterCard(name, entry["title"], tuple(needs), tuple(entry["makes"]))
+        cards[name] = ChapterCard(
+            name, entry["title"], tuple(needs),
+            *(tuple(entry.get(key, ())) for key in ("makes", "tables", "says")),
+        )  # fmt: skip
     return cards
 
 

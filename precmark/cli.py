@@ -151,7 +151,7 @@ def run(
     """
     from precmark import runs
     from precmark.prepare import Wanted, prepare, request_for
-    from precmark.workflow import check_parameters, execute
+    from precmark.workflow import check_parameters, execute, left_out
 
     runs.enter_root()
     runs.check_name(name)
@@ -173,6 +173,8 @@ def run(
     request = request_for(folder, wanted)
     with runs.lock(folder):
         opened = prepare(folder, request, chapter_parameters, say=_say)
+        for chapter, why in left_out(opened).items():
+            _say(f"{chapter}: left out, because {why}")
         execute(opened, only=only or (), cores=cores, force=force)
     _say(f"{folder} is up to date. Render its book with: precmark book {name}")
 

@@ -16,8 +16,8 @@ def verdicts(run: Run) -> pd.DataFrame:
     pandas.DataFrame
         One row a claim: chapter, claim, place, paper, ours, verdict, why.
     """
-    paths = sorted((run.results / "verdicts").glob("*.parquet"))
-    frames = [pd.read_parquet(path) for path in paths]
+    paths = (run.table_path(f"verdicts/{n[:2]}") for n, c in registry().items() if not c.lacks(run))
+    frames = [pd.read_parquet(path) for path in paths if path.exists()]
     frames = [f for f in frames if len(f)]
     if not frames:
         columns = ["chapter", "claim", "place", "paper", "ours", "verdict", "why"]

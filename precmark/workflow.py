@@ -30,10 +30,19 @@ _TYPES = {"int": int, "float": (int, float), "str": str, "bool": bool}
 
 
 def chapters_of(run: str) -> list[str]:
-    """The chapters that exist as notebooks, in the registry's order (`run` may narrow them)."""
-    card = json.loads((Path(run) / "run.json").read_text())
-    wanted = card.get("chapters") or list(registry())
-    return [name for name in registry() if name in wanted and notebook_path(name).exists()]
+    """The chapters that exist as notebooks and that the data of `run` can fill, in order."""
+    opened = Run(run)
+    return [
+        name
+        for name, card in registry().items()
+        if notebook_path(name).exists() and not card.lacks(opened)
+    ]
+
+
+def left_out(run: Run) -> dict[str, str]:
+    """The chapters that the data of `run` cannot fill, and why."""
+    reasons = {name: card.lacks(run) for name, card in registry().items()}
+    return {name: why for name, why in reasons.items() if why}
 
 
 def chapter_parameters(run: str, chapter: str) -> str:
