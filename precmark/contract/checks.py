@@ -1,0 +1,452 @@
+"""Every problem of the input at once: what is refused, what is set aside, what the data can say."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from precmark.contract import personal
+from precmark.contract.columns import Rule, Typed, sources, type_columns
+from precmark.contract.duplicates import Copies, find_copies
+from precmark.contract.options import Options, did_you_mean, nearest
+from precmark.contract.reading import Staged, TableLike, quoted, stage, unreadable, workspace
+from precmark.contract.schema import LIVE_EVENTS, TABLES
+from precmark.errors import InputError, Problem
+from precmark.source import Dataset
+
+_KEYS = {"users": "user_id", "items": "item_id", "visits": "session_id",
+         "assignments": "decision_id"}  # fmt: skip
+_MOST_VALUES = 12
+
+
+@dataclass(frozen=True)
+class TableCheck:
+    """What the check found in one table.
+
+    Attributes
+    ----------
+    table : str
+        Contract table.
+    files : tuple of str
+        Its files, as the user knows them.
+    rows, kept : int
+        Rows read; rows that go into the run.
+    set_aside : mapping of str to int
+        Reason to rows; each row counts once, under the first reason that it meets.
+    columns : mapping of str to str
+        Contract column to the file's column.
+    ignored, dropped : tuple of str
+        The file's columns that the contract does not use; those left out as personal data.
+    users : int
+        Distinct users among the rows kept (0 where the table has none).
+    start, end : datetime or None
+        First and last timestamp (UTC) of the rows kept.
+    digest : int
+        Sum of a 64-bit hash over the rows kept, whatever their order.
+    """
+
+    table: str
+    files: tuple[str, ...]
+    rows: int
+    kept: int = 0
+    set_aside: Mapping[str, int] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    users: int = 0
+    start: datetime | None = None
+    end: datetime | None = None
+    digest: int = 0
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The outcome of :func:`check`.
+
+    Attributes
+    ----------
+    tables : mapping of str to TableCheck
+        The tables that could be read.
+    problems : tuple of Problem or str
+        What is refused; empty where the data can be used.
+    says : frozenset of str
+        Keys of ``source.CAPABILITIES`` that the tables have; empty where refused.
+    timezone : str
+        Zone that the user named, or ``"UTC"``.
+    fingerprint : str
+        16 hexadecimal digits of the content that goes into the run: the same for any container,
+        order of rows, and key. Empty where refused.
+    """
+
+    tables: Mapping[str, TableCheck]
+    problems: tuple[Problem | str, ...]
+    says: frozenset[str] = frozenset()
+    timezone: str = "UTC"
+    fingerprint: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the data can be used."""
+        return not self.problems
+
+    @property
+    def rows(self) -> int:
+        """Rows read, over all tables."""
+        return sum(t.rows for t in self.tables.values())
+
+    @property
+    def set_aside(self) -> dict[str, int]:
+        """``"table: reason"`` to rows set aside."""
+        return {f"{t.table}: {r}": n for t in self.tables.values() for r, n in t.set_aside.items()}
+
+    def require(self) -> Checked:
+        """Itself; an :class:`InputError` with every problem where there is one."""
+        if self.problems:
+            raise InputError(self.problems)
+        return self
+
+
+@dataclass(frozen=True)
+class Examined:
+    """An open check: what :func:`check` says, and the views behind it (for ``ingest``).
+
+    Attributes
+    ----------
+    checked : Checked
+    typed : mapping of str to Typed
+    reasons : mapping of str to str
+        Table to SQL of the reason that a row of its typed view is set aside for, else null.
+    copies : mapping of str to Copies
+        Table to its exact duplicates.
+    """
+
+    checked: Checked
+    typed: Mapping[str, Typed]
+    reasons: Mapping[str, str]
+    copies: Mapping[str, Copies]
+
+
+def tables_of(data: Dataset | Mapping[str, TableLike] | TableLike) -> dict[str, TableLike]:
+    """Contract table name to table; a bare path, Arrow table or frame is the events."""
+    if isinstance(data, Dataset):
+        data = data.tables
+    tables = dict(data) if isinstance(data, Mapping) else {"events": data}
+    unknown = sorted(set(tables) - set(TABLES))
+    if unknown or not tables:
+        raise InputError(
+            Problem(
+                f"the contract has no table {', '.join(unknown) or '(none given)'}",
+                f"Give one or more of {', '.join(TABLES)}.",
+            )
+        )
+    return tables
+
+
+def check(
+    data: Dataset | Mapping[str, TableLike] | TableLike,
+    options: Options | None = None,
+    *,
+    work: Path | None = None,
+) -> Checked:
+    """Everything that is wrong with `data`, and what is in it; nothing is written.
+
+    Parameters
+    ----------
+    data : path, list of paths, Arrow table, frame, mapping or Dataset
+        A mapping gives contract tables by name; anything else but a Dataset is the event log.
+    options : Options, optional
+    work : path, optional
+        Where temporary files go.
+
+    Returns
+    -------
+    Checked
+        With all problems; :meth:`Checked.require` raises them.
+    """
+    try:
+        with workspace(work) as (connection, folder):
+            return examine(connection, folder, data, options or Options()).checked
+    except InputError as error:
+        return Checked({}, error.problems)
+
+
+def examine(
+    connection: duckdb.DuckDBPyConnection,
+    work: Path,
+    data: Dataset | Mapping[str, TableLike] | TableLike,
+    options: Options,
+) -> Examined:
+    """The check of `data` with its views left open in `connection` (see :func:`check`)."""
+    problems: list[Problem | str] = list(options.problems())
+    staged: list[Staged] = []
+    for table, given in tables_of(data).items():
+        try:
+            staged.append(stage(connection, work, table, given))
+        except InputError as error:
+            problems += error.problems
+    if any(p.what.startswith("--") for p in problems if isinstance(p, Problem)):
+        return Examined(Checked({}, tuple(problems)), {}, {}, {})
+    typed, reports, reasons, copies = {}, {}, {}, {}
+    for one in staged:
+        try:
+            view, dropped, wrong = _prepare(connection, one, options)
+            typed[one.table] = view
+            report, reason, same, more = _check_table(connection, view, dropped, not wrong)
+        except duckdb.Error as error:
+            raise unreadable(", ".join(one.files[:3]), error) from error
+        reports[one.table], reasons[one.table], copies[one.table] = report, reason, same
+        problems += wrong + more
+    zone = options.timezone or "UTC"
+    if problems:
+        return Examined(Checked(reports, tuple(problems), timezone=zone), typed, reasons, copies)
+    says = capabilities(connection, typed, zone)
+    checked = Checked(reports, (), says, zone, _fingerprint(reports))
+    return Examined(checked, typed, reasons, copies)
+
+
+def _prepare(
+    connection: duckdb.DuckDBPyConnection, staged: Staged, options: Options
+) -> tuple[Typed, tuple[str, ...], list[Problem]]:
+    """Typed view, personal columns dropped from it, and the problems of columns."""
+    found = personal.find(connection, staged, sources(staged, options, frozenset()))
+    dropped = frozenset(found) if options.drop_personal else frozenset()
+    problems = [] if options.drop_personal else personal.problems(staged, found)
+    typed = type_columns(connection, staged, options, dropped)
+    return typed, tuple(sorted(dropped)), problems + list(typed.problems)
+
+
+def _check_table(
+    connection: duckdb.DuckDBPyConnection, typed: Typed, dropped: tuple[str, ...], sound: bool
+) -> tuple[TableCheck, str, Copies, list[Problem]]:
+    """Counts of every rule in one scan; then, where nothing is refused, what is kept."""
+    counts = connection.execute(
+        "SELECT " + ", ".join(["count(*)", *(f"count_if({r.condition})" for r in typed.rules)])
+        + f" FROM {typed.view}"
+    ).fetchone()  # fmt: skip
+    met = [(rule, n) for rule, n in zip(typed.rules, counts[1:], strict=True) if n]
+    problems = [p for rule, n in met if rule.refuse for p in _refusals(connection, typed, rule, n)]
+    aside = [rule for rule, _ in met if not rule.refuse]
+    reason = _reason_sql(aside)
+    base = TableCheck(
+        typed.table, typed.staged.files, typed.staged.rows, columns=typed.columns,
+        ignored=typed.ignored, dropped=dropped,
+    )  # fmt: skip
+    if problems or not sound:
+        return base, reason, Copies(0, 0, ""), problems
+    set_aside = {}
+    if aside:
+        set_aside = dict(
+            connection.execute(
+                f"SELECT {reason} AS reason, count(*) FROM {typed.view} "
+                "WHERE reason IS NOT NULL GROUP BY 1 ORDER BY 1"
+            ).fetchall()
+        )
+    connection.execute(
+        f"CREATE OR REPLACE VIEW accepted_{typed.table} AS SELECT * FROM {typed.view}"
+        + (f" WHERE {reason} IS NULL" if aside else "")
+    )
+    copies = find_copies(
+        connection, f"accepted_{typed.table}", typed.table, typed.names,
+        typed.staged.rows - sum(set_aside.values()),
+    )  # fmt: skip
+    if copies.rows:
+        set_aside["exact duplicate"] = copies.rows
+    kept = typed.staged.rows - sum(set_aside.values())
+    report, more = _kept(connection, typed, base, kept, set_aside, copies)
+    return report, reason, copies, more
+
+
+def _reason_sql(rules: list[Rule]) -> str:
+    if not rules:
+        return "NULL::VARCHAR"
+    cases = " ".join(f"WHEN {r.condition} THEN '{_reason(r)}'" for r in rules)
+    return f"CASE {cases} END"
+
+
+def _reason(rule: Rule) -> str:
+    return rule.what if rule.what.startswith("no ") else f"{rule.column} {rule.what}"
+
+
+def _refusals(
+    connection: duckdb.DuckDBPyConnection, typed: Typed, rule: Rule, rows: int
+) -> list[Problem]:
+    """The problems of one rule: one a value for names out of a list, else one in all."""
+    place = f"{typed.table}.{rule.column}"
+    if rule.what != "unknown value":
+        first = connection.execute(
+            f"SELECT row, {rule.sample} FROM {typed.view} WHERE {rule.condition} "
+            "ORDER BY row LIMIT 5"
+        ).fetchall()
+        return [_problem(typed, f"{place}: {rule.what}", rule.fix, rows, first)]
+    values = connection.execute(
+        f"SELECT {rule.sample} AS v, count(*), list(row ORDER BY row)[:5] FROM {typed.view} "
+        f"WHERE {rule.condition} GROUP BY v ORDER BY 2 DESC, v LIMIT {_MOST_VALUES}"
+    ).fetchall()
+    column = next(c for c in TABLES[typed.table] if c.name == rule.column)
+    problems = []
+    for value, number, first in values:
+        if value is None or not value.strip():
+            what, fix = f"{place}: empty", f"Every row needs its {rule.column}."
+        else:
+            what = f"{place}: unknown value {value!r}"
+            fix = _value_fix(place, value, column.choices)
+        problems.append(_problem(typed, what, fix, number, [(r, None) for r in first]))
+    rest = rows - sum(p.rows for p in problems)
+    if rest:
+        problems.append(Problem(f"{place}: further unknown values", "See the first ones.", rest))
+    return problems
+
+
+def _value_fix(place: str, value: str, choices: tuple[str, ...]) -> str:
+    known = f"Known: {', '.join(choices)}."
+    if place == "events.event":
+        close = nearest(value, choices) or "NAME"
+        return f"Say what it means: --event-names {value}={close}. {known}"
+    column = place.split(".")[1]
+    return f"{known}{did_you_mean(value, choices)} Or leave the column out: --map {column}="
+
+
+def _problem(
+    typed: Typed, what: str, fix: str, rows: int, first: list[tuple[int, str | None]]
+) -> Problem:
+    where = typed.staged.where(first[0][0]) if first else ""
+    return Problem(
+        f"{what} [{where}]" if where else what,
+        fix,
+        rows=rows,
+        first_rows=tuple(row for row, _ in first),
+        sample=next((s for _, s in first if s is not None), None),
+    )
+
+
+def _kept(
+    connection: duckdb.DuckDBPyConnection, typed: Typed, base: TableCheck, kept: int,
+    set_aside: Mapping[str, int], copies: Copies,
+) -> tuple[TableCheck, list[Problem]]:  # fmt: skip
+    """The report on the rows that stay, and what they are too few or too many for."""
+    table, accepted = typed.table, f"accepted_{typed.table}"
+    users, start, end = 0, None, None
+    has = {c.name for c in TABLES[table]}
+    if "user_id" in has:
+        times = "min(timestamp) a, max(timestamp) b" if "timestamp" in has else "NULL a, NULL b"
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE ids_{table} AS "
+            f"SELECT user_id, {times} FROM {accepted} GROUP BY user_id"
+        )
+        users, first, last = connection.execute(
+            f"SELECT count(*), epoch_us(min(a)), epoch_us(max(b)) FROM ids_{table}"
+            if "timestamp" in has
+            else f"SELECT count(*), NULL, NULL FROM ids_{table}"
+        ).fetchone()
+        start, end = _instant(first), _instant(last)
+    report = TableCheck(
+        table, base.files, base.rows, kept, set_aside, base.columns, base.ignored, base.dropped,
+        users, start, end, copies.digest,
+    )  # fmt: skip
+    return report, _too_few(report) + _repeated(connection, typed, copies)
+
+
+def _instant(us: int | None) -> datetime | None:
+    return None if us is None else pd.Timestamp(us, unit="us", tz=UTC).to_pydatetime()
+
+
+def _too_few(report: TableCheck) -> list[Problem]:
+    aside = "; ".join(f"{n:,} {reason}" for reason, n in report.set_aside.items())
+    if not report.kept:
+        return [
+            Problem(
+                f"{report.table}: every row was set aside ({aside})",
+                "Check what the columns hold, and --map.",
+                rows=report.rows,
+            )
+        ]
+    if report.table != "events" or (report.kept > 1 and report.users > 1):
+        return []
+    aside = f" after {aside} set aside" if aside else ""
+    few = "one event" if report.kept == 1 else "one user"
+    return [
+        Problem(
+            f"events: only {few}{aside}",
+            "Segments and profiles compare users: give a log of at least 2 users, better hundreds.",
+        )
+    ]
+
+
+def _repeated(connection: duckdb.DuckDBPyConnection, typed: Typed, copies: Copies) -> list[Problem]:
+    """The key of users, items, visits and assignments must be unique."""
+    key = _KEYS.get(typed.table)
+    if key is None or key not in typed.columns:
+        return []
+    rows, first, sample = connection.execute(
+        f"SELECT coalesce(sum(n), 0), list(r ORDER BY r)[:5], any_value(k) FROM (SELECT "
+        f"{quoted(key)} k, count(*) - 1 n, max(row) r FROM accepted_{typed.table} "
+        f"{copies.without} GROUP BY k HAVING n > 0)"
+    ).fetchone()
+    if not rows:
+        return []
+    sample = None if key == "user_id" else sample
+    what = f"{typed.table}.{key}: given more than once, with different values"
+    fix = f"Keep one row a {key.removesuffix('_id')}."
+    return [Problem(what, fix, int(rows), tuple(first), sample)]
+
+
+def _fingerprint(reports: Mapping[str, TableCheck]) -> str:
+    text = "\n".join(f"{t} {r.kept} {r.digest:016x}" for t, r in sorted(reports.items()))
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def capabilities(
+    connection: duckdb.DuckDBPyConnection, typed: Mapping[str, Typed], zone: str
+) -> frozenset[str]:
+    """What accepted tables can say (keys of ``source.CAPABILITIES``)."""
+    says = set()
+    if "events" in typed:
+        says |= _events_say(connection, typed["events"], zone)
+    if "visits" in typed:
+        says |= {"sessions", "purchases"}
+    if "items" in typed and "category" in typed["items"].columns:
+        says.add("categories")
+    if set(typed["users"].columns if "users" in typed else ()) - {"user_id"}:
+        says.add("attributes")
+    if "assignments" in typed:
+        says.add("coupons")
+    return frozenset(says)
+
+
+def _events_say(connection: duckdb.DuckDBPyConnection, typed: Typed, zone: str) -> set[str]:
+    by_event = {
+        event: numbers
+        for event, *numbers in connection.execute(
+            "SELECT event, count(*), count(value), count(item_id), count(category) "
+            "FROM accepted_events GROUP BY event"
+        ).fetchall()
+    }
+    says = {name for name, event in (("views", "view"), ("purchases", "purchase"))
+            if event in by_event}  # fmt: skip
+    if by_event.get("purchase", (0, 0))[1]:
+        says.add("prices")
+    if any(n[2] for n in by_event.values()):
+        says.add("items")
+    if any(n[3] for n in by_event.values()):
+        says.add("categories")
+    if set(LIVE_EVENTS) & set(by_event):
+        says.add("live")
+    local = "timezone($zone, timestamp)"
+    clock = connection.execute(
+        f"SELECT count(*) > 0 FROM (SELECT 1 FROM accepted_events WHERE {local} <> "
+        f"date_trunc('day', {local}) LIMIT 1)",
+        {"zone": zone},
+    ).fetchone()[0]
+    across = connection.execute(
+        "SELECT count_if(b - a > INTERVAL 1 DAY) > 0 FROM ids_events"
+    ).fetchone()[0]
+    says |= {"clock"} if clock else set()
+    says |= {"users"} if across else set()
+    says |= {"sessions"} if clock or "session_id" in typed.columns else set()
+    return says

@@ -1,0 +1,291 @@
+"""From files, Arrow tables and frames to DuckDB relations with row numbers, out of core."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from precmark.contract.files import Input, check_utf8, csv_header, find, open_all
+from precmark.errors import InputError, Problem
+
+MEMORY_LIMIT = "1100MB"
+"""What DuckDB may hold before it spills; the process stays below 2 GiB with it."""
+
+TableLike = Path | str | list | tuple | pa.Table | pd.DataFrame
+"""A table on its way in: path, glob, folder or a list of them, Arrow table or frame."""
+
+_NESTED = re.compile(r"\[\d*\]$|^(STRUCT|MAP|UNION|LIST)\b|^VARIANT$")
+
+
+@dataclass(frozen=True)
+class Staged:
+    """One input table, readable by DuckDB and not yet looked into.
+
+    Attributes
+    ----------
+    table : str
+        Contract table.
+    view : str
+        DuckDB view: the file's columns and ``__row``, the row number from 1 over all files.
+    files : tuple of str
+        As the user knows them.
+    starts : tuple of int
+        Rows before each file.
+    rows : int
+    columns : mapping of str to str
+        Column to DuckDB type, in the file's order.
+    """
+
+    table: str
+    view: str
+    files: tuple[str, ...]
+    starts: tuple[int, ...]
+    rows: int
+    columns: Mapping[str, str]
+
+    def where(self, row: int) -> str:
+        """``"part-2.csv, row 7"`` for row number `row`; empty where there is one file only."""
+        if len(self.files) < 2:
+            return ""
+        part = max(i for i, start in enumerate(self.starts) if start < row)
+        return f"{self.files[part]}, row {row - self.starts[part]}"
+
+
+@contextmanager
+def workspace(folder: Path | str | None = None) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
+    """A DuckDB connection that spills to, and a path of, a temporary folder; both go at the end.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Where the temporary folder is made; the system's place by default.
+    """
+    if folder is not None:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        _sweep(Path(folder))
+    work = Path(tempfile.mkdtemp(prefix=f".ingest-{os.getpid()}-", dir=folder))
+    connection = duckdb.connect()
+    try:
+        connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+        connection.execute(f"SET temp_directory = {literal(str(work / 'spill'))}")
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection, work
+    finally:
+        connection.close()
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed process left in `folder`."""
+    for left in folder.glob(".ingest-*-*"):
+        owner = left.name.split("-")[1]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists() and Path("/proc/self").exists():
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def quoted(name: str) -> str:
+    """`name` as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """`text` as an SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def stage(connection: duckdb.DuckDBPyConnection, work: Path, table: str, data: TableLike) -> Staged:
+    """Make `data` a view of `connection` with row numbers, as input of contract table `table`.
+
+    Text formats are turned into Parquet in `work` once, every column as the text it is, so that
+    nothing is guessed about types and the rows keep their numbers.
+
+    Raises
+    ------
+    InputError
+        Lists every file that cannot be read, is not UTF-8, has no rows, rows with too many or too
+        few fields, or nested columns.
+    """
+    folder = work / table
+    folder.mkdir()
+    if isinstance(data, (pa.Table, pd.DataFrame)):
+        inputs = [Input(table, _write(data, folder), "parquet")]
+    else:
+        inputs = open_all(find(data), folder)
+    if len({i.kind for i in inputs}) > 1:
+        kinds = sorted({f"{i.name} ({i.kind})" for i in inputs})
+        raise InputError(
+            Problem(
+                f"{table}: files of different kinds: {', '.join(kinds[:4])}",
+                "Give files of one kind.",
+            )
+        )
+    problems: list[Problem | str] = []
+    parts = []
+    for number, item in enumerate(inputs):
+        try:
+            target = folder / f"{number}.parquet"
+            parts.append(
+                item.path if item.kind == "parquet" else _convert(connection, item, target)
+            )
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return _view(connection, table, [i.name for i in inputs], parts)
+
+
+def _write(data: pa.Table | pd.DataFrame, folder: Path) -> Path:
+    if isinstance(data, pd.DataFrame):
+        data = pa.Table.from_pandas(data, preserve_index=False)
+    path = folder / "memory.parquet"
+    pq.write_table(data, path, compression="zstd")
+    return path
+
+
+def _convert(connection: duckdb.DuckDBPyConnection, item: Input, target: Path) -> Path:
+    """The text file `item` as Parquet, all columns text."""
+    check_utf8(item)
+    source = _csv_source(item) if item.kind == "csv" else _json_source(connection, item)
+    copy = f"COPY (SELECT * FROM {source}) TO {literal(str(target))} (FORMAT parquet)"
+    try:
+        connection.execute(copy)
+    except duckdb.Error as error:
+        raise unreadable(item.name, error) from error
+    if item.kind == "csv":
+        _refuse_ragged(connection, item)
+    if item.path.parent == target.parent:
+        item.path.unlink()
+    return target
+
+
+def _csv_source(item: Input) -> str:
+    names, separator = csv_header(item)
+    columns = ", ".join(f"{literal(n)}: 'VARCHAR'" for n in names)
+    return (
+        f"read_csv({literal(str(item.path))}, auto_detect = false, header = true, "
+        f"delim = {literal(separator)}, quote = '\"', escape = '\"', columns = {{{columns}}}, "
+        "store_rejects = true, rejects_limit = 0, max_line_size = 16777216)"
+    )
+
+
+def _refuse_ragged(connection: duckdb.DuckDBPyConnection, item: Input) -> None:
+    """Refuse `item` where the last read put lines aside, then forget them."""
+    found = connection.execute(
+        "SELECT error_type, count(*), list(line ORDER BY line)[:5], "
+        "first(error_message ORDER BY line) FROM reject_errors GROUP BY 1 ORDER BY 1"
+    ).fetchall()
+    connection.execute("DROP TABLE reject_errors")
+    connection.execute("DROP TABLE reject_scans")
+    problems = [
+        Problem(
+            f"{item.name}: lines that do not fit the header ({str(kind).lower()}: {message})",
+            "Quote fields that hold the separator, then give every line the header's columns.",
+            rows=rows,
+            # Line 1 is the header; exact as long as no field holds a line break.
+            first_rows=tuple(line - 1 for line in lines),
+        )
+        for kind, rows, lines, message in found
+    ]
+    if problems:
+        raise InputError(problems)
+
+
+def _json_source(connection: duckdb.DuckDBPyConnection, item: Input) -> str:
+    """Read with every top-level field as text; nested fields are refused."""
+    with item.path.open("rb") as file:
+        lines = file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
+    layout = "newline_delimited" if lines else "array"
+    read = f"read_json({literal(str(item.path))}, format = '{layout}', records = true"
+    try:
+        described = connection.execute(
+            f"DESCRIBE SELECT * FROM {read}, sample_size = -1, map_inference_threshold = -1)"
+        ).fetchall()
+    except duckdb.Error as error:
+        raise unreadable(item.name, error) from error
+    _refuse_nested(item.name, {name: type_ for name, type_, *_ in described})
+    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name, *_ in described)
+    return f"{read}, columns = {{{columns}}})"
+
+
+def _refuse_nested(name: str, columns: Mapping[str, str]) -> None:
+    problems = [
+        Problem(
+            f"{name}: column {column!r} is nested ({type_[:60]})",
+            "Write each of its fields as a column of its own, or leave it out of the file.",
+        )
+        for column, type_ in columns.items()
+        if _NESTED.search(type_)
+    ]
+    if problems:
+        raise InputError(problems)
+
+
+def unreadable(name: str, error: duckdb.Error) -> InputError:
+    """What DuckDB says of `name`, in one line and without its query."""
+    text = str(error)
+    if "No space left" in text or "out of disk" in text.lower():
+        return InputError(
+            Problem(
+                f"{name}: the disk is full", "Free some space, then run the same command again."
+            )
+        )
+    first = text.split("\n\n")[0].split("\nLINE")[0].strip().replace("\n", " ")
+    line = re.search(r"line:? (\d+)", first, re.IGNORECASE)
+    return InputError(
+        Problem(
+            f"{name}: cannot be read: {first[:300]}",
+            "Mend the file at that place, or export it again.",
+            rows=1 if line else 0,
+            first_rows=(int(line.group(1)),) if line else (),
+        )
+    )
+
+
+def _view(
+    connection: duckdb.DuckDBPyConnection, table: str, names: list[str], parts: list[Path]
+) -> Staged:
+    """One view over Parquet files `parts`."""
+    counts = []
+    for name, part in zip(names, parts, strict=True):
+        try:
+            counts.append(pq.read_metadata(part).num_rows)
+        except (pa.ArrowException, OSError) as error:
+            raise InputError(
+                Problem(f"{name}: not a readable Parquet file ({error})", "Export it again.")
+            ) from error
+    if not sum(counts):
+        raise InputError(
+            Problem(
+                f"{', '.join(names[:3])}: a header and no rows", "Export it again with its rows."
+            )
+        )
+    starts = tuple(sum(counts[:i]) for i in range(len(counts)))
+    files = ", ".join(literal(str(p)) for p in parts)
+    offset = (
+        f"list_value({', '.join(map(str, starts))})[file_index::BIGINT + 1]"
+        if len(parts) > 1
+        else "0"
+    )
+    view = f"raw_{table}"
+    try:
+        connection.execute(
+            f"CREATE VIEW {view} AS SELECT *, file_row_number + 1 + {offset} AS __row "
+            f"FROM read_parquet([{files}], union_by_name = true)"
+        )
+        described = connection.execute(f"DESCRIBE {view}").fetchall()
+    except duckdb.Error as error:
+        raise unreadable(", ".join(names[:3]), error) from error
+    columns = {name: type_ for name, type_, *_ in described if name != "__row"}
+    _refuse_nested(", ".join(names[:3]), columns)
+    return Staged(table, view, tuple(names), starts, sum(counts), columns)
