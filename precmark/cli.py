@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -13,6 +13,9 @@ from rich.table import Table
 
 from precmark import __version__
 from precmark.errors import InputError
+
+if TYPE_CHECKING:
+    from precmark.contract import Checked
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -68,6 +71,31 @@ def _options(map_: str, event_names: str, timezone: str | None, drop_personal: b
     )
 
 
+def _paths(given: list[str]) -> list[str]:
+    """`given` from where the user stands, because commands work from the repository's root."""
+    return [str(Path(path).absolute()) for path in given]
+
+
+def _describe(checked: Checked) -> str:
+    """What a good check found, for people."""
+    from precmark.source import CAPABILITIES
+
+    lines = []
+    for table in checked.tables.values():
+        lines.append(f"{table.table}: {table.rows:,} rows, {table.users:,} users")
+        if table.start and table.end:
+            lines[-1] += f", {table.start:%Y-%m-%d %H:%M} to {table.end:%Y-%m-%d %H:%M} UTC"
+        if table.ignored:
+            lines.append(f"  columns not used: {', '.join(table.ignored)}")
+        lines += [f"  set aside: {n:,} rows, {reason}" for reason, n in table.set_aside.items()]
+    lines.append("The log holds " + "; ".join(CAPABILITIES[c] for c in sorted(checked.says)) + ".")
+    lacking = [CAPABILITIES[c] for c in CAPABILITIES if c not in checked.says and c != "truth"]
+    if lacking:
+        lines.append("It does not hold " + "; ".join(lacking) + ": what needs it is left out.")
+    lines.append(f"Fingerprint {checked.fingerprint}. No problems: `precmark run` can use it.")
+    return "\n".join(lines)
+
+
 @app.command()
 def check(
     files: Annotated[
@@ -87,8 +115,8 @@ def check(
     """
     from precmark.contract import check as check_files
 
-    options = _options(map_, event_names, timezone, drop_personal)
-    print(check_files(files, options).describe())
+    checked = check_files(_paths(files), _options(map_, event_names, timezone, drop_personal))
+    print(_describe(checked.require()))
 
 
 @app.command()
@@ -153,19 +181,15 @@ def run(
     from precmark.prepare import Wanted, prepare, request_for
     from precmark.workflow import check_parameters, execute, left_out
 
+    tables = {"events": events, "users": users, "items": items, "assignments": assignments,
+              "visits": visits}  # fmt: skip
+    given = {table: _paths(paths) for table, paths in tables.items() if paths}
     runs.enter_root()
     runs.check_name(name)
     chapter_parameters = check_parameters(parameter or [])
     wanted = Wanted(
-        files={
-            table: paths
-            for table, paths in (
-                ("events", events), ("users", users), ("items", items),
-                ("assignments", assignments), ("visits", visits),
-            )
-            if paths
-        },
-        data=data, file=file, simulate=simulate, world=world, seed=seed,
+        files=given,
+        data=data, file=file and file.absolute(), simulate=simulate, world=world, seed=seed,
         options=_options(map_, event_names, timezone, drop_personal),
         as_of=as_of, engine=engine,
     )  # fmt: skip

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from precmark.contract import Options
 from precmark.errors import InputError
 from precmark.runs import Run, write_card
 from precmark.source import Dataset
+from precmark.tables import whole_file
 
 PARTS = ("results", "truth", "private")
 """The folders of a run that the data step makes anew."""
@@ -170,15 +172,21 @@ def _data_request(wanted: Wanted) -> Request:
 
 
 def _files_request(wanted: Wanted) -> Request:
-    from precmark.contract import expand
+    from precmark.contract.files import find
 
-    paths = [path for given in wanted.files.values() for path in expand(given)]
+    paths = [path for given in wanted.files.values() for path in find(given)]
+    names = ", ".join(Path(p).name for given in wanted.files.values() for p in given)
     return Request(
-        "events " + ", ".join(p for given in wanted.files.values() for p in given),
-        _digest(_file_signature(paths), json.dumps(asdict(wanted.options), sort_keys=True)),
+        f"files {names}",
+        _digest(_file_signature(paths), _options_text(wanted.options)),
         lambda: wanted.files,
         wanted,
     )
+
+
+def _options_text(options: Options) -> str:
+    plain = {k: dict(v) if isinstance(v, Mapping) else v for k, v in vars(options).items()}
+    return json.dumps(plain, sort_keys=True)
 
 
 def _file_signature(paths: list[Path]) -> str:
@@ -262,6 +270,41 @@ def _ingest(folder: Path, request: Request, say: Callable[[str], None]) -> dict[
         if fresh and not (folder / "results").exists():
             shutil.rmtree(folder, ignore_errors=True)
     return card
+
+
+def _build(
+    incoming: Path, folder: Path, request: Request, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Make the tables of `request` in `incoming`; return the run's card, parameters still open."""
+    from precmark.contract import ingest
+    from precmark.sessions import write_sessions
+
+    data = request.load()
+    with whole_file(incoming / "private" / "key") as temporary:
+        temporary.write_text(_key_for(folder, data))
+    ingested = ingest(incoming, data, request.wanted.options, name=folder.name)
+    for reason, rows in ingested.checked.set_aside.items():
+        say(f"  set aside: {rows:,} rows of {reason}")
+    events = ingested.checked.tables.get("events")
+    card = {
+        "source": ingested.source,
+        "fingerprint": ingested.checked.fingerprint,
+        "signature": request.signature,
+        "span": events and [int(t.timestamp() * 1e6) for t in (events.start, events.end)],
+    }
+    write_card(incoming, card)
+    if events:
+        say("  finding sessions ...")
+        write_sessions(Run(incoming), engine=request.wanted.engine)
+    return json.loads((incoming / "run.json").read_text())
+
+
+def _key_for(folder: Path, data: Dataset | Mapping[str, list[str]]) -> str:
+    """The key of the user ids, as hex: the run's own, a fixed one where nobody is real, or new."""
+    old = folder / "private" / "key"
+    if isinstance(data, Dataset) and data.source.simulated:
+        return hashlib.sha256(b"precmark: a simulated store has no privacy to keep").hexdigest()
+    return old.read_text() if old.exists() else secrets.token_hex(32)
 
 
 def _as_of(card: Mapping[str, Any], given: str | None) -> str | None:
