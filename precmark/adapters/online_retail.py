@@ -23,7 +23,7 @@ NOT_PRODUCTS = frozenset(
 def read(path: Path) -> pd.DataFrame:
     """The publisher's lines from the workbook, a zip or CSV of it, or a Parquet copy.
 
-    Parsing the workbook takes about a minute, so the result is kept in the cache.
+    Parsing the workbook takes a minute or two, so the result is kept in the cache.
     """
     if path.suffix == ".parquet":
         frame = pd.read_parquet(path)
