@@ -224,12 +224,8 @@ def _prepare(
 def _check_table(
     connection: duckdb.DuckDBPyConnection, typed: Typed, dropped: tuple[str, ...], sound: bool
 ) -> tuple[TableCheck, str, Copies, list[Problem]]:
-    """Counts of every rule in one scan; then, where nothing is refused, what is kept."""
-    counts = connection.execute(
-        "SELECT " + ", ".join(["count(*)", *(f"count_if({r.condition})" for r in typed.rules)])
-        + f" FROM {typed.view}"
-    ).fetchone()  # fmt: skip
-    met = [(rule, n) for rule, n in zip(typed.rules, counts[1:], strict=True) if n]
+    """Counts of every rule; then, where nothing is refused, what is kept."""
+    met = [(rule, n) for rule, n in _count(connection, typed) if n]
     problems = [p for rule, n in met if rule.refuse for p in _refusals(connection, typed, rule, n)]
     aside = [rule for rule, _ in met if not rule.refuse]
     reason = _reason_sql(aside)
@@ -260,6 +256,42 @@ def _check_table(
     kept = typed.staged.rows - sum(set_aside.values())
     report, more = _kept(connection, typed, base, kept, set_aside, copies)
     return report, reason, copies, more
+
+
+def _count(connection: duckdb.DuckDBPyConnection, typed: Typed) -> list[tuple[Rule, int]]:
+    """Each rule with the rows that it meets: one scan for all, one more for each grouped column."""
+    _group_users(connection, typed, typed.view)
+    scanned = [r for r in typed.rules if not r.grouped]
+    counts = connection.execute(
+        "SELECT " + ", ".join(["count(*)", *(f"count_if({r.condition})" for r in scanned)])
+        + f" FROM {typed.view}"
+    ).fetchone()[1:]  # fmt: skip
+    found = dict(zip(scanned, counts, strict=True))
+    for rule in typed.rules:
+        if rule.grouped:
+            name = quoted(rule.column)
+            groups = f"SELECT {name}, count(*) AS n FROM {typed.view} GROUP BY {name}"
+            if rule.column == "user_id":
+                groups = f"SELECT user_id, n FROM ids_{typed.table}"
+            found[rule] = int(
+                connection.execute(
+                    f"SELECT coalesce(sum(n), 0) FROM ({groups}) WHERE {rule.condition}"
+                ).fetchone()[0]
+            )
+    return [(rule, found[rule]) for rule in typed.rules]
+
+
+def _group_users(connection: duckdb.DuckDBPyConnection, typed: Typed, view: str) -> None:
+    """Make table ``ids_TABLE``: each user of `view` with rows ``n``, first and last time a, b."""
+    has = {c.name for c in TABLES[typed.table]}
+    if "user_id" in has:
+        times = (
+            "min(timestamp) AS a, max(timestamp) AS b" if "timestamp" in has else "NULL a, NULL b"
+        )
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE ids_{typed.table} AS "
+            f"SELECT user_id, count(*) AS n, {times} FROM {view} GROUP BY user_id"
+        )
 
 
 def _reason_sql(rules: list[Rule]) -> str:
@@ -330,19 +362,15 @@ def _kept(
     set_aside: Mapping[str, int], copies: Copies,
 ) -> tuple[TableCheck, list[Problem]]:  # fmt: skip
     """The report on the rows that stay, and what they are too few or too many for."""
-    table, accepted = typed.table, f"accepted_{typed.table}"
+    table = typed.table
     users, start, end = 0, None, None
     has = {c.name for c in TABLES[table]}
     if "user_id" in has:
-        times = "min(timestamp) a, max(timestamp) b" if "timestamp" in has else "NULL a, NULL b"
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE ids_{table} AS "
-            f"SELECT user_id, {times} FROM {accepted} GROUP BY user_id"
-        )
+        if set_aside:
+            _group_users(connection, typed, f"accepted_{table}")
+        times = "epoch_us(min(a)), epoch_us(max(b))" if "timestamp" in has else "NULL, NULL"
         users, first, last = connection.execute(
-            f"SELECT count(*), epoch_us(min(a)), epoch_us(max(b)) FROM ids_{table}"
-            if "timestamp" in has
-            else f"SELECT count(*), NULL, NULL FROM ids_{table}"
+            f"SELECT count(*), {times} FROM ids_{table}"
         ).fetchone()
         start, end = _instant(first), _instant(last)
     report = TableCheck(
@@ -444,7 +472,7 @@ def _events_say(connection: duckdb.DuckDBPyConnection, typed: Typed, zone: str) 
         {"zone": zone},
     ).fetchone()[0]
     across = connection.execute(
-        "SELECT count_if(b - a > INTERVAL 1 DAY) > 0 FROM ids_events"
+        "SELECT count_if(epoch_us(b) - epoch_us(a) > 86_400_000_000) > 0 FROM ids_events"
     ).fetchone()[0]
     says |= {"clock"} if clock else set()
     says |= {"users"} if across else set()

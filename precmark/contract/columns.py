@@ -17,6 +17,9 @@ _DUCKDB = {
     "text": "VARCHAR", "timestamp": "TIMESTAMPTZ", "number": "DOUBLE", "integer": "BIGINT",
     "flag": "BOOLEAN", "choice": "VARCHAR",
 }  # fmt: skip
+BLANKS = "' ' || chr(9) || chr(10) || chr(13) || chr(160)"
+"""SQL of the characters that an id of nothing else is blank with."""
+
 USER_SYNONYMS = (
     "visitorid", "visitor_id", "customerid", "customer id", "customer_id", "client_id", "clientid",
     "uid", "user", "userid", "customer", "member_id", "account_id",
@@ -51,6 +54,9 @@ class Rule:
         Empty for rules whose rows are set aside.
     refuse : bool
         Whether one such row stops the run; otherwise the row is set aside.
+    grouped : bool
+        The condition depends on the column's value alone and values repeat: cheaper to judge
+        once a value than once a row.
     """
 
     column: str
@@ -59,6 +65,7 @@ class Rule:
     sample: str
     fix: str = ""
     refuse: bool = False
+    grouped: bool = False
 
 
 @dataclass(frozen=True)
@@ -186,6 +193,8 @@ def _typed(
         return time.sql, rules, list(time.problems)
     if column.kind in ("text", "choice"):
         sql = _text(raw, type_)
+        if column.kind == "choice" and column.required and type_ == "VARCHAR":
+            sql = raw  # an empty text is no known name either, and the test for it costs a scan
         if sql is None:
             return "NULL::VARCHAR", [], [_wrong_type(place, theirs, type_, "text")]
         if place == "events.event" and options.event_names:
@@ -193,7 +202,7 @@ def _typed(
                 f"WHEN {literal(a)} THEN {literal(b)}" for a, b in options.event_names.items()
             )
             sql = f"CASE {sql} {cases} ELSE {sql} END"
-        return sql, _text_rules(staged.table, column), []
+        return sql, _text_rules(column), []
     if column.kind == "flag":
         return _flag(raw, type_, column, place, theirs)
     if not (_is_number(type_) or type_ == "VARCHAR"):
@@ -220,16 +229,17 @@ def _text(raw: str, type_: str) -> str | None:
     return f"{raw}::VARCHAR"
 
 
-def _text_rules(table: str, column: Column) -> list[Rule]:
+def _text_rules(column: Column) -> list[Rule]:
     name, raw = quoted(column.name), f"{quoted('raw:' + column.name)}::VARCHAR"
     if column.kind == "choice":
         allowed = ", ".join(literal(c) for c in column.choices)
         condition = f"coalesce({name} NOT IN ({allowed}), {'true' if column.required else 'false'})"
         # The fix is written where the unknown values are known.
-        return [Rule(column.name, "unknown value", condition, raw, "", refuse=True)]
-    if column.required or (table in ("events", "assignments") and column.name == "user_id"):
-        condition = f"({name} IS NULL OR trim({name}) = '')"
-        return [Rule(column.name, f"no {column.name}", condition, raw)]
+        return [Rule(column.name, "unknown value", condition, raw, "", refuse=True, grouped=True)]
+    user = column.name == "user_id"
+    if column.required:
+        condition = f"({name} IS NULL OR trim({name}, {BLANKS}) = '')"
+        return [Rule(column.name, f"no {column.name}", condition, raw, grouped=user)]
     return []
 
 

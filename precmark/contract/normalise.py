@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from precmark.contract.checks import Checked, Examined, TableCheck, examine
-from precmark.contract.columns import USER_SYNONYMS
+from precmark.contract.columns import BLANKS, USER_SYNONYMS
 from precmark.contract.options import Options
 from precmark.contract.reading import TableLike, literal, quoted, unreadable, workspace
 from precmark.contract.schema import TABLES, units
@@ -178,7 +178,7 @@ def _codes(
     if aside:
         connection.execute(
             "INSERT INTO ranks SELECT DISTINCT user_id, NULL FROM "
-            f"({' UNION '.join(aside)}) WHERE trim(user_id) <> '' "
+            f"({' UNION '.join(aside)}) WHERE trim(user_id, {BLANKS}) <> '' "
             "AND user_id NOT IN (SELECT original FROM ranks)"
         )
     ids = connection.execute("SELECT original, user_code FROM ranks").to_arrow_table()
