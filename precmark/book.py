@@ -59,9 +59,10 @@ def render(run: Run) -> Path:
 
 
 def _build(source: Path, build: Path) -> None:
+    # The package has no __main__, and the script beside Python may not be on the path.
     command = [
-        sys.executable, "-m", "jupyter_book", "build", str(source), "--path-output", str(build),
-        "--all", "-W", "--keep-going", "-q",
+        sys.executable, "-c", "from jupyter_book.cli.main import main; main()",
+        "build", str(source), "--path-output", str(build), "--all", "-W", "--keep-going", "-q",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
