@@ -192,7 +192,8 @@ def modules():
     package = ROOT / "precmark"
     names = [p.stem for p in package.glob("*.py") if p.stem != "__init__"]
     names += [p.parent.name for p in package.glob("*/__init__.py")]
-    return sorted(f"precmark.{n}" for n in names)
+    # The command line describes itself.
+    return sorted(f"precmark.{n}" for n in names if n != "cli")
 
 
 def test_the_api_page_has_every_module():
@@ -200,7 +201,7 @@ def test_the_api_page_has_every_module():
     shown = re.findall(r"automodule:: ([\w.]+)", page)
     assert len(shown) == len(set(shown))
     top = {".".join(name.split(".")[:2]) for name in shown}
-    assert sorted(top) == modules()
+    assert sorted(top) == modules(), "book/api.md lists each module of the package once"
 
 
 def bibliography():
