@@ -223,7 +223,7 @@ def _with_visit(con, events: ibis.Table, gap_minutes: float) -> ibis.Table:
     if has_ids:
         # The blank and the user's own ids cannot collide: `idless` is part of the key.
         rows = rows.mutate(
-            visit=rows.given.fill_null(ibis.literal("\x00") + rows.visit.cast("string"))
+            visit=rows.given.fill_null(ibis.literal("\x1f") + rows.visit.cast("string"))
         )
     within = ibis.window(group_by=["user_code", "visit"], order_by=["us", "row"])
     rows = rows.mutate(position=ibis.row_number().over(within).cast("int64") + 1)
@@ -246,11 +246,16 @@ def _counted(rows: ibis.Table) -> ibis.Table:
 
 def _coded(counted: ibis.Table) -> ibis.Table:
     """`counted` with a code, an id and what follows from the counts."""
-    in_order = ibis.window(order_by=["user_code", "first_us", "first_row"])
+    per_user = counted.group_by("user_code").aggregate(sessions=counted.count())
+    before = ibis.window(order_by="user_code", rows=(None, -1))
+    per_user = per_user.mutate(first_code=per_user.sessions.sum().over(before).fill_null(0))
+    in_order = ibis.window(group_by="user_code", order_by=["first_us", "first_row"])
+    counted = counted.mutate(nth=ibis.row_number().over(in_order))
+    counted = counted.join(per_user.drop("sessions"), "user_code")
     only_live = (counted.live > 0) & (counted.live + counted.logins == counted.events)
     coded = counted.mutate(
-        session_code=ibis.row_number().over(in_order).cast("int64"),
-        is_new=(counted.user_code != counted.user_code.lag().over(in_order)).fill_null(True),
+        session_code=(counted.first_code + counted.nth).cast("int64"),
+        is_new=counted.nth == 0,
         duration_s=(counted.last_us - counted.first_us) / 1e6,
         purchased=counted.purchases > 0,
         revenue=counted.parts / float(MONEY_PARTS),
