@@ -152,6 +152,12 @@ def run(
         typer.Option(metavar="DATE", help="Day before which profiles look; default: the log's end"),
     ] = None,
     engine: Annotated[str, typer.Option(help="duckdb or spark")] = "duckdb",
+    gap_minutes: Annotated[
+        float, typer.Option(help="Silence that ends a session where there is no session id")
+    ] = 30.0,
+    max_views: Annotated[
+        int, typer.Option(help="Page views above which a session is a program's")
+    ] = 100,
     only: Annotated[
         list[str] | None, typer.Option(metavar="CHAPTER", help="Only this chapter; repeatable")
     ] = None,
@@ -191,7 +197,7 @@ def run(
         files=given,
         data=data, file=file and file.absolute(), simulate=simulate, world=world, seed=seed,
         options=_options(map_, event_names, timezone, drop_personal),
-        as_of=as_of, engine=engine,
+        as_of=as_of, engine=engine, gap_minutes=gap_minutes, max_views=max_views,
     )  # fmt: skip
     folder = Path("runs") / name
     request = request_for(folder, wanted)

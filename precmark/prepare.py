@@ -12,7 +12,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,8 @@ class Wanted:
         Day before which profiles look, ``YYYY-MM-DD``; None for the end of the log.
     engine : str
         ``duckdb`` or ``spark``.
+    gap_minutes, max_views
+        The rules of :func:`precmark.sessions.find_sessions`.
     """
 
     files: dict[str, list[str]] = field(default_factory=dict)
@@ -59,6 +61,8 @@ class Wanted:
     options: Options = field(default_factory=Options)
     as_of: str | None = None
     engine: str = "duckdb"
+    gap_minutes: float = 30.0
+    max_views: int = 100
 
 
 @dataclass(frozen=True)
@@ -121,8 +125,11 @@ def request_for(folder: Path, wanted: Wanted) -> Request | None:
     if not given:
         return None
     if wanted.simulate:
-        return _simulation_request(wanted)
-    return _data_request(wanted) if wanted.data else _files_request(wanted)
+        request = _simulation_request(wanted)
+    else:
+        request = _data_request(wanted) if wanted.data else _files_request(wanted)
+    rules = (request.signature, wanted.gap_minutes, wanted.max_views)
+    return replace(request, signature=_digest(*rules))
 
 
 def _simulation_problems(wanted: Wanted) -> list[str]:
@@ -281,6 +288,7 @@ def _build(
 
     data = request.load()
     with whole_file(incoming / "private" / "key") as temporary:
+        temporary.touch(mode=0o600)
         temporary.write_text(_key_for(folder, data))
     ingested = ingest(incoming, data, request.wanted.options, name=folder.name)
     for reason, rows in ingested.checked.set_aside.items():
@@ -295,7 +303,12 @@ def _build(
     write_card(incoming, card)
     if events:
         say("  finding sessions ...")
-        write_sessions(Run(incoming), engine=request.wanted.engine)
+        write_sessions(
+            Run(incoming),
+            engine=request.wanted.engine,
+            gap_minutes=request.wanted.gap_minutes,
+            max_views=request.wanted.max_views,
+        )
     return json.loads((incoming / "run.json").read_text())
 
 
