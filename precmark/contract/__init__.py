@@ -4,9 +4,10 @@
 tables of a run. The columns are in :mod:`precmark.contract.schema`.
 """
 
-from precmark.contract.checks import Checked, TableCheck, check
-from precmark.contract.normalise import Ingested, infer_source, ingest, read_dataset
+from precmark.contract.checks import check
+from precmark.contract.normalise import Ingested, ingest, read_dataset
 from precmark.contract.options import Options, parse_pairs
+from precmark.contract.report import Checked, TableCheck, infer_source
 
 __all__ = [
     "Checked",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,100 +15,15 @@ from precmark.contract.columns import Rule, Typed, sources, type_columns
 from precmark.contract.duplicates import Copies, find_copies
 from precmark.contract.options import Options, did_you_mean, nearest
 from precmark.contract.reading import Staged, TableLike, quoted, stage, unreadable, workspace
-from precmark.contract.schema import LIVE_EVENTS, TABLES
+from precmark.contract.report import Checked, TableCheck, fingerprint
+from precmark.contract.says import capabilities
+from precmark.contract.schema import TABLES
 from precmark.errors import InputError, Problem
 from precmark.source import Dataset
 
 _KEYS = {"users": "user_id", "items": "item_id", "visits": "session_id",
          "assignments": "decision_id"}  # fmt: skip
 _MOST_VALUES = 12
-
-
-@dataclass(frozen=True)
-class TableCheck:
-    """What the check found in one table.
-
-    Attributes
-    ----------
-    table : str
-        Contract table.
-    files : tuple of str
-        Its files, as the user knows them.
-    rows, kept : int
-        Rows read; rows that go into the run.
-    set_aside : mapping of str to int
-        Reason to rows; each row counts once, under the first reason that it meets.
-    columns : mapping of str to str
-        Contract column to the file's column.
-    ignored, dropped : tuple of str
-        The file's columns that the contract does not use; those left out as personal data.
-    users : int
-        Distinct users among the rows kept (0 where the table has none).
-    start, end : datetime or None
-        First and last timestamp (UTC) of the rows kept.
-    digest : int
-        Sum of a 64-bit hash over the rows kept, whatever their order.
-    """
-
-    table: str
-    files: tuple[str, ...]
-    rows: int
-    kept: int = 0
-    set_aside: Mapping[str, int] = field(default_factory=dict)
-    columns: Mapping[str, str] = field(default_factory=dict)
-    ignored: tuple[str, ...] = ()
-    dropped: tuple[str, ...] = ()
-    users: int = 0
-    start: datetime | None = None
-    end: datetime | None = None
-    digest: int = 0
-
-
-@dataclass(frozen=True)
-class Checked:
-    """The outcome of :func:`check`.
-
-    Attributes
-    ----------
-    tables : mapping of str to TableCheck
-        The tables that could be read.
-    problems : tuple of Problem or str
-        What is refused; empty where the data can be used.
-    says : frozenset of str
-        Keys of ``source.CAPABILITIES`` that the tables have; empty where refused.
-    timezone : str
-        Zone that the user named, or ``"UTC"``.
-    fingerprint : str
-        16 hexadecimal digits of the content that goes into the run: the same for any container,
-        order of rows, and key. Empty where refused.
-    """
-
-    tables: Mapping[str, TableCheck]
-    problems: tuple[Problem | str, ...]
-    says: frozenset[str] = frozenset()
-    timezone: str = "UTC"
-    fingerprint: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """Whether the data can be used."""
-        return not self.problems
-
-    @property
-    def rows(self) -> int:
-        """Rows read, over all tables."""
-        return sum(t.rows for t in self.tables.values())
-
-    @property
-    def set_aside(self) -> dict[str, int]:
-        """``"table: reason"`` to rows set aside."""
-        return {f"{t.table}: {r}": n for t in self.tables.values() for r, n in t.set_aside.items()}
-
-    def require(self) -> Checked:
-        """Itself; an :class:`InputError` with every problem where there is one."""
-        if self.problems:
-            raise InputError(self.problems)
-        return self
 
 
 @dataclass(frozen=True)
@@ -206,7 +120,7 @@ def examine(
     if problems:
         return Examined(Checked(reports, tuple(problems), timezone=zone), typed, reasons, copies)
     says = capabilities(connection, typed, zone)
-    checked = Checked(reports, (), says, zone, _fingerprint(reports))
+    checked = Checked(reports, (), says, zone, fingerprint(reports))
     return Examined(checked, typed, reasons, copies)
 
 
@@ -422,59 +336,3 @@ def _repeated(connection: duckdb.DuckDBPyConnection, typed: Typed, copies: Copie
     what = f"{typed.table}.{key}: given more than once, with different values"
     fix = f"Keep one row a {key.removesuffix('_id')}."
     return [Problem(what, fix, int(rows), tuple(first), sample)]
-
-
-def _fingerprint(reports: Mapping[str, TableCheck]) -> str:
-    text = "\n".join(f"{t} {r.kept} {r.digest:016x}" for t, r in sorted(reports.items()))
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-
-
-def capabilities(
-    connection: duckdb.DuckDBPyConnection, typed: Mapping[str, Typed], zone: str
-) -> frozenset[str]:
-    """What accepted tables can say (keys of ``source.CAPABILITIES``)."""
-    says = set()
-    if "events" in typed:
-        says |= _events_say(connection, typed["events"], zone)
-    if "visits" in typed:
-        says |= {"sessions", "purchases"}
-    if "items" in typed and "category" in typed["items"].columns:
-        says.add("categories")
-    if set(typed["users"].columns if "users" in typed else ()) - {"user_id"}:
-        says.add("attributes")
-    if "assignments" in typed:
-        says.add("coupons")
-    return frozenset(says)
-
-
-def _events_say(connection: duckdb.DuckDBPyConnection, typed: Typed, zone: str) -> set[str]:
-    by_event = {
-        event: numbers
-        for event, *numbers in connection.execute(
-            "SELECT event, count(*), count(value), count(item_id), count(category) "
-            "FROM accepted_events GROUP BY event"
-        ).fetchall()
-    }
-    says = {name for name, event in (("views", "view"), ("purchases", "purchase"))
-            if event in by_event}  # fmt: skip
-    if by_event.get("purchase", (0, 0))[1]:
-        says.add("prices")
-    if any(n[2] for n in by_event.values()):
-        says.add("items")
-    if any(n[3] for n in by_event.values()):
-        says.add("categories")
-    if set(LIVE_EVENTS) & set(by_event):
-        says.add("live")
-    local = "timezone($zone, timestamp)"
-    clock = connection.execute(
-        f"SELECT count(*) > 0 FROM (SELECT 1 FROM accepted_events WHERE {local} <> "
-        f"date_trunc('day', {local}) LIMIT 1)",
-        {"zone": zone},
-    ).fetchone()[0]
-    across = connection.execute(
-        "SELECT count_if(epoch_us(b) - epoch_us(a) > 86_400_000_000) > 0 FROM ids_events"
-    ).fetchone()[0]
-    says |= {"clock"} if clock else set()
-    says |= {"users"} if across else set()
-    says |= {"sessions"} if clock or "session_id" in typed.columns else set()
-    return says

@@ -224,28 +224,56 @@ def _place(work: Path, name: str) -> Path:
     return work / f"{number}-{Path(name).name.removesuffix('.gz')}"
 
 
-def check_utf8(item: Input) -> None:
-    """Refuse text that is not UTF-8 or holds zero bytes, with the line of the first bad byte."""
+def check_utf8(item: Input) -> bool:
+    """Refuse text that is not UTF-8 or holds zero bytes, with the line of the first bad byte.
+
+    Returns
+    -------
+    bool
+        Whether some lines end as on Windows and others as on Unix.
+    """
     decoder = codecs.getincrementaldecoder("utf-8")()
-    line = 1
+    lines = windows = 0
+    last = b""
     with item.path.open("rb") as file:
-        while True:
-            chunk = file.read(_CHUNK)
+        while chunk := file.read(_CHUNK):
             try:
                 if b"\x00" in chunk:
                     bad = chunk.index(b"\x00")
                     raise UnicodeDecodeError("utf-8", chunk, bad, bad + 1, "zero byte")
-                decoder.decode(chunk, final=not chunk)
+                decoder.decode(chunk)
             except UnicodeDecodeError as error:
-                at = line + error.object[: error.start].count(b"\n")
-                raise _refuse(
-                    item.name,
-                    f"not UTF-8 text (line {at}, byte 0x{error.object[error.start]:02x})",
-                    "Save it as UTF-8; in Excel: Save as, CSV UTF-8.",
-                ) from None
-            if not chunk:
-                return
-            line += chunk.count(b"\n")
+                line = lines + error.object[: error.start].count(b"\n") + 1
+                byte = f"0x{error.object[error.start]:02x}"
+                raise _not_utf8(item, line, byte) from None
+            lines += chunk.count(b"\n")
+            windows += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
+            last = chunk[-1:]
+    try:
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        raise _not_utf8(item, lines + 1, f"0x{error.object[error.start]:02x}") from None
+    return 0 < windows < lines
+
+
+def _not_utf8(item: Input, line: int, byte: str) -> InputError:
+    return _refuse(
+        item.name,
+        f"not UTF-8 text (line {line}, byte {byte})",
+        "Save it as UTF-8; in Excel: Save as, CSV UTF-8.",
+    )
+
+
+def unix_lines(item: Input, target: Path) -> Path:
+    """`target`, with the text of `item` where every line ends as on Unix."""
+    with item.path.open("rb") as source, target.open("wb") as copy:
+        held = b""
+        while chunk := source.read(_CHUNK):
+            chunk = held + chunk
+            held = b"\r" if chunk.endswith(b"\r") else b""
+            copy.write(chunk[: len(chunk) - len(held)].replace(b"\r\n", b"\n"))
+        copy.write(held)
+    return target
 
 
 def csv_header(item: Input) -> tuple[list[str], str]:

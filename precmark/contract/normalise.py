@@ -17,10 +17,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from precmark.contract.checks import Checked, Examined, TableCheck, examine
+from precmark.contract.checks import Examined, check, examine
 from precmark.contract.columns import BLANKS, USER_SYNONYMS
 from precmark.contract.options import Options
 from precmark.contract.reading import TableLike, literal, quoted, unreadable, workspace
+from precmark.contract.report import Checked, infer_source
 from precmark.contract.schema import TABLES, units
 from precmark.errors import InputError, Problem
 from precmark.source import Dataset, Source
@@ -57,17 +58,6 @@ class Ingested:
     source: Source
     tables: Mapping[str, Path]
     users: int
-
-
-def infer_source(checked: Checked, name: str, title: str = "", currency: str = "") -> Source:
-    """The card of a user's own log: what it can say is what its tables were found to hold."""
-    return Source(
-        name=name,
-        title=title or name,
-        says=checked.says,
-        timezone=checked.timezone,
-        currency=currency,
-    )
 
 
 def ingest(
@@ -378,11 +368,6 @@ def read_dataset(
     InputError
         With every problem found.
     """
-    from precmark.contract.checks import check
-
     given = {t: d for t, d in {"events": events, **tables}.items() if d is not None}
     checked = check(given, options).require()
     return Dataset(infer_source(checked, name, title), given), checked
-
-
-__all__ = ["Ingested", "TableCheck", "hashed", "infer_source", "ingest", "read_dataset"]

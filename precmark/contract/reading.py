@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from precmark.contract.files import Input, check_utf8, csv_header, find, open_all
+from precmark.contract.files import Input, check_utf8, csv_header, find, open_all, unix_lines
 from precmark.errors import InputError, Problem
 
 MEMORY_LIMIT = "1100MB"
@@ -155,39 +155,51 @@ def _write(data: pa.Table | pd.DataFrame, folder: Path) -> Path:
 
 def _convert(connection: duckdb.DuckDBPyConnection, item: Input, target: Path) -> Path:
     """The text file `item` as Parquet, all columns text."""
-    check_utf8(item)
-    source = _csv_source(item) if item.kind == "csv" else _json_source(connection, item)
-    copy = f"COPY (SELECT * FROM {source}) TO {literal(str(target))} (FORMAT parquet)"
-    try:
-        connection.execute(copy)
-    except duckdb.Error as error:
-        raise unreadable(item.name, error) from error
-    if item.kind == "csv":
-        _refuse_ragged(connection, item)
-    if item.path.parent == target.parent:
-        item.path.unlink()
+    mixed = check_utf8(item)
+    copied = item
+    if item.kind == "json":
+        _copy_text(connection, item, _json_source(connection, item), target)
+    elif misfits := _copy_csv(connection, item, target):
+        # DuckDB takes one kind of line end for the file's; Windows and Unix ends come mixed.
+        if mixed:
+            copied = replace(item, path=unix_lines(item, target.with_suffix(".txt")))
+            misfits = _copy_csv(connection, copied, target)
+        if misfits:
+            raise InputError(misfits)
+    for used in {item.path, copied.path}:
+        if used.parent == target.parent:
+            used.unlink()
     return target
 
 
-def _csv_source(item: Input) -> str:
+def _copy_text(
+    connection: duckdb.DuckDBPyConnection, item: Input, source: str, target: Path
+) -> None:
+    try:
+        connection.execute(
+            f"COPY (SELECT * FROM {source}) TO {literal(str(target))} (FORMAT parquet)"
+        )
+    except duckdb.Error as error:
+        raise unreadable(item.name, error) from error
+
+
+def _copy_csv(connection: duckdb.DuckDBPyConnection, item: Input, target: Path) -> list[Problem]:
+    """Copy CSV file `item` to Parquet; the problems are lines that do not fit its header."""
     names, separator = csv_header(item)
     columns = ", ".join(f"{literal(n)}: 'VARCHAR'" for n in names)
-    return (
+    source = (
         f"read_csv({literal(str(item.path))}, auto_detect = false, header = true, "
         f"delim = {literal(separator)}, quote = '\"', escape = '\"', columns = {{{columns}}}, "
         "store_rejects = true, rejects_limit = 0, max_line_size = 16777216)"
     )
-
-
-def _refuse_ragged(connection: duckdb.DuckDBPyConnection, item: Input) -> None:
-    """Refuse `item` where the last read put lines aside, then forget them."""
+    _copy_text(connection, item, source, target)
     found = connection.execute(
-        "SELECT error_type, count(*), list(line ORDER BY line)[:5], "
+        "SELECT error_type, count(DISTINCT line), list_sort(list(DISTINCT line))[:5], "
         "first(error_message ORDER BY line) FROM reject_errors GROUP BY 1 ORDER BY 1"
     ).fetchall()
     connection.execute("DROP TABLE reject_errors")
     connection.execute("DROP TABLE reject_scans")
-    problems = [
+    return [
         Problem(
             f"{item.name}: lines that do not fit the header ({str(kind).lower()}: {message})",
             "Quote fields that hold the separator, then give every line the header's columns.",
@@ -197,8 +209,6 @@ def _refuse_ragged(connection: duckdb.DuckDBPyConnection, item: Input) -> None:
         )
         for kind, rows, lines, message in found
     ]
-    if problems:
-        raise InputError(problems)
 
 
 def _json_source(connection: duckdb.DuckDBPyConnection, item: Input) -> str:
