@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -66,12 +67,14 @@ def _build(source: Path, build: Path) -> None:
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
+        output = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)
+        output = output.replace(f"{source.resolve()}{os.sep}", "")
         said = [
             line
-            for line in (done.stdout + done.stderr).splitlines()
+            for line in output.splitlines()
             if any(mark in line for mark in ("WARNING", "ERROR", "Error", "rror:"))
         ]
-        text = "\n".join(said) or (done.stdout + done.stderr)[-3000:]
+        text = "\n".join(said) or output[-3000:]
         raise BookFailed(f"the book was not rendered; Sphinx says:\n{text}")
 
 
