@@ -1,0 +1,127 @@
+"""Random numbers: streams for the store's history, keyed draws for decisions, and ids as text."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+import pyarrow as pa
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX2 = np.uint64(0x94D049BB133111EB)
+
+
+def stream(seed: int, purpose: str) -> np.random.Generator:
+    """A generator of its own for `purpose`, so that one part's draws never move another's."""
+    return np.random.Generator(
+        np.random.SFC64(np.random.SeedSequence([seed, zlib.crc32(purpose.encode())]))
+    )
+
+
+def mix(x: np.ndarray) -> np.ndarray:
+    """Each 64-bit number scrambled one to one (the finaliser of SplitMix64).
+
+    References
+    ----------
+    Steele, Lea and Flood, Fast splittable pseudorandom number generators, 2014,
+    doi:10.1145/2660193.2660195.
+    """
+    with np.errstate(over="ignore"):
+        x = (np.asarray(x, dtype=np.uint64) + _GOLDEN).astype(np.uint64)
+        x ^= x >> np.uint64(30)
+        x *= _MIX1
+        x ^= x >> np.uint64(27)
+        x *= _MIX2
+        x ^= x >> np.uint64(31)
+    return x
+
+
+def uniform(seed: int, replication: int, key: np.ndarray, purpose: str) -> np.ndarray:
+    """One number in (0, 1) for each key; the same for equal arguments, whatever came before.
+
+    Policies that decide about the same decisions therefore meet the same luck.
+
+    Parameters
+    ----------
+    seed, replication : int
+        The store and its repetition; 0 or more.
+    key : array of uint64, shape (n,)
+        What the draw is about, e.g. the decision.
+    purpose : str
+        What the draw is for; draws for different purposes are independent.
+
+    Returns
+    -------
+    array of float64, shape (n,)
+        Multiples of 2^-53, shifted by half a step so that neither 0 nor 1 can occur.
+    """
+    salt = np.array([seed, replication, zlib.crc32(purpose.encode())], dtype=np.uint64)
+    state = np.zeros(1, dtype=np.uint64)
+    for part in salt:
+        state = mix(state ^ part)
+    bits = mix(mix(np.asarray(key, dtype=np.uint64)) ^ state)
+    return ((bits >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+
+
+def normal(seed: int, replication: int, key: np.ndarray, purpose: str) -> np.ndarray:
+    """One standard normal number for each key, keyed as in :func:`uniform`."""
+    from scipy.special import ndtri
+
+    return ndtri(uniform(seed, replication, key, purpose))
+
+
+def lookup(probabilities: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """A table for drawing from `probabilities` by one look-up, and the exact shares it draws with.
+
+    Parameters
+    ----------
+    probabilities : array, shape (n,)
+        At least 0, sum 1.
+    size : int
+        Length of the table; a uniform whole number below `size` picks an entry.
+
+    Returns
+    -------
+    table : array of int16, shape (size,)
+    shares : array of float64, shape (n,)
+        How often each value stands in the table (largest remainders), over `size`.
+    """
+    wanted = np.asarray(probabilities, dtype=float) * size
+    counts = np.floor(wanted).astype(int)
+    missing = size - counts.sum()
+    counts[np.argsort(counts - wanted, kind="stable")[:missing]] += 1
+    table = np.repeat(np.arange(len(counts), dtype=np.int16), counts)
+    return table, counts / size
+
+
+def numbered(prefix: str, number: np.ndarray, digits: int) -> pa.Array:
+    """Ids as text, e.g. ``u0001234``: `prefix`, then `number` with leading zeros."""
+    number = np.asarray(number, dtype=np.int64)
+    width = len(prefix) + digits
+    text = np.empty((len(number), width), dtype=np.uint8)
+    text[:, : len(prefix)] = np.frombuffer(prefix.encode(), dtype=np.uint8)
+    for place in range(width - 1, len(prefix) - 1, -1):
+        number, digit = np.divmod(number, 10)
+        text[:, place] = digit + ord("0")
+    return _fixed_width(text)
+
+
+def scrambled(number: np.ndarray) -> pa.Array:
+    """Ids as 16 hexadecimal digits that do not tell the order of `number`; never two alike."""
+    bits = mix(number)
+    text = np.empty((len(bits), 16), dtype=np.uint8)
+    digits = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
+    for place in range(15, -1, -1):
+        text[:, place] = digits[(bits & np.uint64(15)).astype(np.intp)]
+        bits = bits >> np.uint64(4)
+    return _fixed_width(text)
+
+
+def _fixed_width(text: np.ndarray) -> pa.Array:
+    rows, width = text.shape
+    offsets = np.arange(0, (rows + 1) * width, width, dtype=np.int64)
+    large = pa.Array.from_buffers(
+        pa.large_string(), rows, [None, pa.py_buffer(offsets), pa.py_buffer(text.reshape(-1))]
+    )
+    return large.cast(pa.string())
