@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -106,7 +107,8 @@ def _by_hand(card: Card, error: Exception) -> str:
         f"{card.source.name} is not on this machine and could not be downloaded "
         f"({type(error).__name__}). In a browser, download {wanted} and put it under its own name "
         f"({names}) into {' or '.join(places)}; then run the same command again. "
-        f"Also accepted there: {', '.join(card.files)}."
+        f"Also accepted there: {', '.join(card.files)}. A file that lies elsewhere: `precmark run "
+        f"--data {card.source.name} --file PATH`."
     )
 
 
@@ -133,6 +135,7 @@ def parsed_once(path: Path, parse: Callable[[Path], pd.DataFrame]) -> pd.DataFra
     copy = cache_folder() / "parsed" / f"{digest[:32]}.parquet"
     if copy.exists():
         return pd.read_parquet(copy)
+    print(f"Reading {path.name} (a minute or two, once) ...", file=sys.stderr, flush=True)
     frame = parse(path)
     # A cache that cannot be written costs time, not results.
     with contextlib.suppress(InputError, OSError):
