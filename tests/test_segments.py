@@ -21,6 +21,8 @@ from precmark.segments import (
     number_of_segments,
     personas,
     separation,
+    separation_gap,
+    telling_features,
     u_matrix,
     usual_gap,
     will_return,
@@ -548,6 +550,21 @@ def test_features_without_a_word_are_named_plainly():
     )
 
 
+def test_telling_features_come_once_a_count():
+    rng = np.random.default_rng(0)
+    group = np.repeat([0, 1], 100)
+    profile = pd.DataFrame(
+        {
+            "noise": rng.normal(size=200),
+            "spend_7": 3 * group + rng.normal(size=200),
+            "spend_30": 5 * group + rng.normal(size=200),
+            "age": group + rng.normal(size=200),
+        }
+    )
+    found = personas(profile, group, fit_space(profile))
+    assert telling_features(found) == ["spend_30", "age", "noise"]
+
+
 # ---- comparison
 
 
@@ -582,6 +599,18 @@ def test_separation_of_nothing_is_a_half_and_of_no_outcome_unknown():
     parted = separation(labels, outcome)
     assert parted.low < 0.5 < parted.high
     assert np.isnan(separation(labels, np.zeros(2000, bool)).auroc)
+
+
+def test_gap_is_the_difference_of_separations():
+    rng = np.random.default_rng(1)
+    told, noise = rng.integers(0, 3, 900), rng.integers(0, 2, 900)
+    outcome = rng.random(900) < np.array([0.1, 0.3, 0.6])[told]
+    gap = separation_gap(told, noise, outcome, seed=5)
+    both = [separation(labels, outcome, seed=5).auroc for labels in (told, noise)]
+    assert gap.difference == pytest.approx(both[0] - both[1])
+    assert 0 < gap.low < gap.difference < gap.high
+    same = separation_gap(told, told, outcome)
+    assert (same.difference, same.low, same.high) == (0, 0, 0)
 
 
 @given(st.integers(0, 50), st.integers(0, 50))

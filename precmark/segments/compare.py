@@ -132,6 +132,56 @@ def separation(
     return Separation(_crossed(counts), float(low), float(high), rates)
 
 
+@dataclass(frozen=True)
+class Gap:
+    """How much better one segmentation parts the future than another, on the same users.
+
+    Attributes
+    ----------
+    difference : float
+        AUROC of the first less that of the second.
+    low, high : float
+        95 % bootstrap interval over users, both segmentations on the same draw.
+    """
+
+    difference: float
+    low: float
+    high: float
+
+
+def separation_gap(
+    first: np.ndarray, second: np.ndarray, outcome: np.ndarray, *, draws: int = 500, seed: int = 0
+) -> Gap:
+    """The difference of the :func:`separation` of two segmentations of the same users.
+
+    Parameters
+    ----------
+    first, second : numpy.ndarray
+        Segment of each user in either.
+    outcome : numpy.ndarray
+        bool, one a user.
+    draws, seed : int
+        As in :func:`separation`.
+    """
+    one, a = np.unique(np.asarray(first), return_inverse=True)
+    two, b = np.unique(np.asarray(second), return_inverse=True)
+    rng = np.random.default_rng(seed)
+    half = rng.permutation(len(a)) % 2
+    shape = (2, len(one), len(two), 2)
+    cell = ((half * len(one) + a) * len(two) + b) * 2 + np.asarray(outcome, dtype=np.int64)
+    counts = np.bincount(cell, minlength=int(np.prod(shape)))
+
+    def difference(cells: np.ndarray) -> float:
+        cells = cells.reshape(shape)
+        return _crossed(cells.sum(axis=2)) - _crossed(cells.sum(axis=1))
+
+    drawn = rng.multinomial(counts.sum(), counts / max(counts.sum(), 1), size=draws)
+    gaps = np.array([difference(d) for d in drawn])
+    gaps = gaps[~np.isnan(gaps)]
+    low, high = np.quantile(gaps, [0.025, 0.975]) if len(gaps) else (np.nan, np.nan)
+    return Gap(difference(counts), float(low), float(high))
+
+
 def will_return(
     visits: pd.DataFrame,
     user_codes: np.ndarray | pd.Series,

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from precmark.segments.features import FeatureSpace
+from precmark.segments.features import FeatureSpace, family
 
 EVERYONE = "All users"
 """Name of a segment that nobody is outside of."""
@@ -116,6 +116,19 @@ def personas(
         }
     )
     return Personas(table, traits)
+
+
+def telling_features(found: Personas, most: int = 8) -> list[str]:
+    """The features that part the segments most, one of each count whatever its window.
+
+    Ranked by the mean square of the differences, weighted by the segments' users.
+    """
+    weighted = found.traits.merge(found.table, on="segment")
+    weighted["told"] = weighted.share * weighted.difference**2
+    told = weighted.groupby("feature", sort=False).told.sum().round(9)
+    order = told.sort_values(ascending=False, kind="stable").index
+    first = pd.Series(order, index=[family(f) for f in order])
+    return first[~first.index.duplicated()].head(most).tolist()
 
 
 def _traits(profile: pd.DataFrame, labels: np.ndarray, space: FeatureSpace) -> pd.DataFrame:
