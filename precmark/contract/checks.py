@@ -299,7 +299,7 @@ def _instant(us: int | None) -> datetime | None:
 
 
 def _too_few(report: TableCheck) -> list[Problem]:
-    aside = "; ".join(f"{n:,} {reason}" for reason, n in report.set_aside.items())
+    aside = "; ".join(f"{reason}: {n:,} rows" for reason, n in report.set_aside.items())
     if not report.kept:
         return [
             Problem(
@@ -310,7 +310,7 @@ def _too_few(report: TableCheck) -> list[Problem]:
         ]
     if report.table != "events" or (report.kept > 1 and report.users > 1):
         return []
-    aside = f" after {aside} set aside" if aside else ""
+    aside = f" (set aside: {aside})" if aside else ""
     few = "one event" if report.kept == 1 else "one user"
     return [
         Problem(
