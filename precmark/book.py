@@ -124,10 +124,8 @@ def page(notebook: dict, source: Source) -> dict:
         tags = cell["metadata"].get("tags", [])
         if not keep_cell(tags, source):
             continue
-        if "injected-parameters" in tags:
+        if {"parameters", "injected-parameters"} & set(tags):  # The stamp prints them.
             cell["metadata"]["tags"] = [*tags, "remove-cell"]
-        elif "parameters" in tags:
-            cell["metadata"]["tags"] = [*tags, "hide-input"]
         cells.append(cell)
     return {**notebook, "cells": cells}
 
