@@ -23,7 +23,7 @@ from precmark.simulate import (
     uniform,
     world_summary,
 )
-from precmark.simulate.draws import lookup, mix, numbered, scrambled
+from precmark.simulate.draws import lookup, mix, numbered, pick, scrambled
 from precmark.simulate.people import taste_for
 from precmark.simulate.risk import expected_auroc
 
@@ -75,6 +75,8 @@ def test_ids_as_text():
     ids = scrambled(np.arange(1_000)).to_pylist()
     assert len(set(ids)) == 1_000
     assert ids[5] == f"{int(mix(np.array([5], dtype=np.uint64))[0]):016x}"
+    position = np.array([3, 3, 0, 999])
+    assert pick(scrambled(np.arange(1_000)), position).to_pylist() == [ids[i] for i in position]
 
 
 def test_lookup_draws_with_the_shares_it_says():

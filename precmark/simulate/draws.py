@@ -97,31 +97,45 @@ def lookup(probabilities: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray
 
 def numbered(prefix: str, number: np.ndarray, digits: int) -> pa.Array:
     """Ids as text, e.g. ``u0001234``: `prefix`, then `number` with leading zeros."""
-    number = np.asarray(number, dtype=np.int64)
+    number = np.asarray(number).astype(np.uint32)
     width = len(prefix) + digits
     text = np.empty((len(number), width), dtype=np.uint8)
     text[:, : len(prefix)] = np.frombuffer(prefix.encode(), dtype=np.uint8)
     for place in range(width - 1, len(prefix) - 1, -1):
-        number, digit = np.divmod(number, 10)
-        text[:, place] = digit + ord("0")
+        tens = number // np.uint32(10)
+        text[:, place] = number - tens * np.uint32(10) + ord("0")
+        number = tens
     return _fixed_width(text)
 
 
 def scrambled(number: np.ndarray) -> pa.Array:
     """Ids as 16 hexadecimal digits that do not tell the order of `number`; never two alike."""
-    bits = mix(number)
-    text = np.empty((len(bits), 16), dtype=np.uint8)
-    digits = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
-    for place in range(15, -1, -1):
-        text[:, place] = digits[(bits & np.uint64(15)).astype(np.intp)]
-        bits = bits >> np.uint64(4)
-    return _fixed_width(text)
+    pairs = np.array([f"{byte:02x}".encode() for byte in range(256)], dtype="S2")
+    octets = mix(number).astype(">u8").view(np.uint8).reshape(-1, 8)
+    return _fixed_width(pairs[octets].view(np.uint8))
+
+
+def pick(ids: pa.Array, position: np.ndarray) -> pa.Array:
+    """`ids` at each `position`, faster than ``take`` because ids of one kind are equally long.
+
+    Parameters
+    ----------
+    ids : pyarrow.Array of string
+        From :func:`numbered` or :func:`scrambled`, not sliced.
+    position : array of int
+    """
+    if not len(ids):
+        return ids
+    characters = np.frombuffer(ids.buffers()[2], dtype=np.uint8).reshape(len(ids), -1)
+    width = characters.shape[1]
+    chosen = characters.view(f"V{width}").ravel()[position]
+    return _fixed_width(chosen.view(np.uint8).reshape(-1, width))
 
 
 def _fixed_width(text: np.ndarray) -> pa.Array:
+    """Rows of characters, shape (n, width), as strings."""
     rows, width = text.shape
-    offsets = np.arange(0, (rows + 1) * width, width, dtype=np.int64)
-    large = pa.Array.from_buffers(
-        pa.large_string(), rows, [None, pa.py_buffer(offsets), pa.py_buffer(text.reshape(-1))]
+    offsets = np.arange(0, (rows + 1) * width, width, dtype=np.int32)
+    return pa.Array.from_buffers(
+        pa.string(), rows, [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(text))]
     )
-    return large.cast(pa.string())

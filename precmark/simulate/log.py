@@ -10,7 +10,7 @@ from precmark.simulate import catalogue as shop
 from precmark.simulate import live as stage
 from precmark.simulate.config import PRODUCTS, Config
 from precmark.simulate.coupons import Outcomes
-from precmark.simulate.draws import numbered, scrambled, stream
+from precmark.simulate.draws import numbered, pick, scrambled, stream
 from precmark.simulate.history import History
 from precmark.simulate.orders import Orders, return_start_ms
 from precmark.simulate.people import PLATFORMS
@@ -283,10 +283,10 @@ def _table(
     duration = columns["duration_ms"]
     return pa.table(
         {
-            "user_id": user_ids.take(pa.array(columns["user"])),
+            "user_id": pick(user_ids, columns["user"]),
             "timestamp": pa.array(stamps).cast(pa.timestamp("us", tz="UTC")),
             "event": _text(columns["event"], pa.array(EVENT_NAMES)),
-            "session_id": session_ids.take(pa.array(columns["session"])),
+            "session_id": pick(session_ids, columns["session"]),
             "item_id": _text(columns["item"], items),
             "category": _text(columns["category"], pa.array(shop.NAMES + shop.CHANNELS)),
             "value": pa.array(columns["value"], from_pandas=True),

@@ -11,7 +11,7 @@ from precmark.claims import paper
 from precmark.simulate.catalogue import NAMES, items_table
 from precmark.simulate.config import Config
 from precmark.simulate.coupons import Outcomes, outcomes
-from precmark.simulate.draws import numbered, stream
+from precmark.simulate.draws import numbered, pick, stream
 from precmark.simulate.history import History, history
 from precmark.simulate.live import live, machines
 from precmark.simulate.log import build
@@ -135,7 +135,7 @@ def _truth_decisions(
         {
             "decision_id": numbered("d", np.arange(1, n + 1), 7),
             "user_id": numbered("u", user + 1, 7),
-            "session_id": session_ids.take(pa.array(decisions.session)),
+            "session_id": pick(session_ids, decisions.session),
             "user_number": user,
             "key": settled.key,
             "timestamp": _stamps(config, decisions.at_ms),
