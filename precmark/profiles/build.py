@@ -1,0 +1,211 @@
+"""The whole profile of every user, as of a date (paper, section 3, Tables 1 to 3)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING
+
+import ibis
+
+from precmark.engine import connect, keep, read, write_whole
+from precmark.profiles import behaviour
+from precmark.profiles.basic import AgeRule, attributes, known_users, rule_of
+from precmark.profiles.counts import days_set, of_kind
+from precmark.profiles.dictionary import HOUR_BINS, dictionary, features, units
+from precmark.profiles.lists import ranked
+from precmark.profiles.pairs import ALL
+from precmark.profiles.rows import Rows, rows_before
+
+if TYPE_CHECKING:
+    from precmark.runs import Run
+
+_MAY_BE_MISSING = ("watch_interval_h_", "share_", "recency_days", "days_since_")
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """The profile of every user known at a date; Ibis tables on the connection of the events.
+
+    Attributes
+    ----------
+    profile : ibis.Table
+        One row a user: ``user_id``, ``user_code`` and the dictionary's features in its order.
+        Unordered.
+    lists : ibis.Table
+        Long: ``user_id``, ``user_code``, ``list``, ``window_days`` (0: whole history), ``rank``
+        (from 1), ``item_id``, ``value`` (in the dictionary's unit). Unordered.
+    ages : AgeRule
+        Which ages were believed.
+    as_of : datetime.date
+        What happened before this day began on the store's clock is known.
+    logins_from_events : bool
+        The log has no login event, so that ``login_days`` counts days with any event.
+    """
+
+    profile: ibis.Table
+    lists: ibis.Table
+    ages: AgeRule
+    as_of: dt.date
+    logins_from_events: bool
+
+
+def build_profiles(
+    events: ibis.Table,
+    users: ibis.Table | None = None,
+    *,
+    as_of: dt.date | str | None = None,
+    timezone: str = "UTC",
+) -> Profiles:
+    """Every feature and list of the dictionary, for every user known as of a date.
+
+    A window of d days is [as_of - d days, as_of), whole days on the store's clock, so that an
+    event as the as-of day begins is outside and one as the window's first day begins is inside.
+    Attributes of users carry no date: they are as the users table states them.
+
+    Parameters
+    ----------
+    events : ibis.Table
+        Normalised events, robots removed (:mod:`precmark.sessions`), any order.
+    users : ibis.Table, optional
+        The contract's users, one row a user.
+    as_of : date or ISO text, optional
+        None: the day after the last event.
+    timezone : str
+        The store's clock, an IANA name.
+
+    Returns
+    -------
+    Profiles
+
+    Raises
+    ------
+    InputError
+        As :func:`precmark.profiles.rows.rows_before`.
+
+    References
+    ----------
+    Gu, Research on New Media User Profile Construction and Precision Marketing Strategy Based on
+    Deep Learning, Tables 1 to 3, doi 10.65102/is20261254.
+    """
+    rows = rows_before(events, as_of=as_of, timezone=timezone)
+    known = keep(rows.con, known_users(events, users, rows))
+    ages = rule_of(known)
+    pairs = [spec.table(rows) for spec in ALL]
+    has_logins = bool(rows.table.filter(of_kind(rows.table, "login")).limit(1).count().execute())
+    wide = _side_by_side(attributes(known, rows, ages), rows, pairs)
+    profile = _finished(wide, rows, has_logins)
+    ids = known.select("user", "user_id")
+    long = ranked(rows, pairs).join(ids, "user")
+    long = long.select(
+        "user_id",
+        long.user.cast("int64").name("user_code"),
+        *("list", "window_days", "rank", "item_id", "value"),
+    )
+    return Profiles(profile, long, ages, rows.as_of, not has_logins)
+
+
+def _side_by_side(base: ibis.Table, rows: Rows, pairs: list[ibis.Table]) -> ibis.Table:
+    """`base` with the counts of each kind of event and the variety of each table of pairs."""
+    log = rows.table
+    kinds = [(log, behaviour.activity(log, rows.span_days))]
+    for events, days, measures in (
+        (("watch",), 30, behaviour.watching),
+        (("view",), 0, behaviour.viewing),
+        (behaviour.DEEDS, 0, lambda t: behaviour.deeds(t, rows.span_days)),
+    ):
+        chosen = log.filter(of_kind(log, *events))
+        chosen = chosen.filter(chosen.age < days) if days else chosen
+        kinds.append((chosen, measures(chosen)))
+    tables = [table.group_by("user").aggregate(**exprs) for table, exprs in kinds]
+    for spec, table in zip(ALL, pairs, strict=True):
+        if spec.variety:
+            variety = {
+                name: table.count(where=table[measure] > 0)
+                for name, measure in spec.variety.items()
+            }
+            tables.append(table.group_by("user").aggregate(**variety))
+    return reduce(
+        lambda left, right: left.left_join(right, "user").drop("user_right"), tables, base
+    )
+
+
+def _finished(wide: ibis.Table, rows: Rows, has_logins: bool) -> ibis.Table:
+    """`wide` with missing counts made 0, days counted, ratios taken; columns of the dictionary."""
+    words = -(-rows.span_days // 62)
+    filled = {
+        name: wide[name].fill_null(0)
+        for name in wide.columns
+        if name not in ("user", "user_id") and _is_count(name, wide)
+    }
+    wide = wide.mutate(**filled)
+    days = {}
+    active = [wide[f"active_{k}"] for k in range(words)]
+    for d in behaviour.SHORT:
+        days[f"active_days_{d}"] = days_set(active[:1], d)
+    days["active_days_prev_30"] = days_set(active[:1], 60, after=30)
+    days["active_days"] = days_set(active)
+    days["frequency"] = days_set([wide[f"bought_{k}"] for k in range(words)])
+    logins = [wide["login_0" if has_logins else "active_0"]]
+    days |= {f"login_days_{d}": days_set(logins, d) for d in behaviour.MIDDLE}
+    wide = wide.mutate(**days)
+    ratios = {}
+    for d in behaviour.SHORT:
+        day_count = ibis.greatest(wide[f"active_days_{d}"], 1).cast("float64")
+        for name in ("chats", "gifts", "searches", "purchases"):
+            ratios[f"{name}_per_active_day_{d}"] = wide[f"{name}_{d}"].cast("float64") / day_count
+    some = ibis.greatest(wide.events_30, 1).cast("float64")
+    for name in HOUR_BINS:
+        share = wide[f"events_{name}_30"].cast("float64") / some
+        ratios[f"share_{name}_30"] = ibis.ifelse(wide.events_30 > 0, share, ibis.null("float64"))
+    tenure = wide.tenure_days.fill_null(wide.days_since_first_event)
+    wide = wide.mutate(**ratios, tenure_days=tenure, user_code=wide.user.cast("int64"))
+    return wide.select("user_id", "user_code", *(entry.name for entry in features()))
+
+
+def _is_count(name: str, wide: ibis.Table) -> bool:
+    attribute = name in wide.columns[: wide.columns.index("signup_provider") + 1]
+    return not attribute and not name.startswith(_MAY_BE_MISSING)
+
+
+def write_profiles(
+    run: Run,
+    *,
+    as_of: dt.date | str | None = None,
+    engine: str = "duckdb",
+    threads: int | None = None,
+) -> Profiles:
+    """Build the profiles of `run` and write them to its results.
+
+    Reads ``sessions/events`` (people's events only) and ``contract/users`` where it is there;
+    writes ``profiles/profile`` (in the order of user_code), ``profiles/lists`` (in the order of
+    user_code, list, window, rank) and ``profiles/dictionary``, each whole or not at all.
+
+    Parameters
+    ----------
+    run : Run
+    as_of : date or ISO text, optional
+        None: the day after the last event.
+    engine, threads
+        See :func:`precmark.engine.connect`.
+
+    Returns
+    -------
+    Profiles
+
+    Raises
+    ------
+    InputError
+        As :func:`build_profiles`; when the sessions are missing.
+    """
+    con = connect(engine, threads=threads)
+    events = read(con, run.need("sessions/events"))
+    users = read(con, run.table_path("contract/users")) if run.has("contract/users") else None
+    made = build_profiles(events, users, as_of=as_of, timezone=run.source.timezone)
+    profile = made.profile.order_by("user_code")
+    write_whole(profile, run.table_path("profiles/profile"), units())
+    lists = made.lists.order_by("user_code", "list", "window_days", "rank")
+    write_whole(lists, run.table_path("profiles/lists"), {"window_days": "days"})
+    run.write("profiles/dictionary", dictionary(), {"window_days": "days"})
+    return made
