@@ -97,6 +97,10 @@ def _number(value: float) -> str:
 
 
 def _words(value: Mapping[str, Any] | str) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{k} {v}" for k, v in value.items())
-    return str(value)
+    if not isinstance(value, Mapping):
+        return str(value)
+    parts = []
+    for key, one in value.items():
+        name, of, unit = key.rpartition("_gib")
+        parts.append(f"{name} {one} GiB" if of and not unit else f"{key} {one}")
+    return ", ".join(parts)

@@ -8,7 +8,7 @@ from precmark.benchmarks_page import benchmarks_markdown, reached
 from precmark.errors import InputError
 
 RECORD = {
-    "machine": {"cores": 2, "memory": "8 GiB"},
+    "machine": {"cores": 2, "memory_gib": 8},
     "versions": {"python": "3.11.2", "duckdb": "1.5.0"},
     "commit": "abc1234",
     "date": "2026-01-02",
