@@ -82,6 +82,11 @@ def test_plane_by_hand_and_dormant_by_rule():
             "purchases_30": [0, 0, 2, 10],
         }
     )
+    summed = profile.drop(columns=["views_30", "purchases_30"]).assign(events_30=[0, 4, 4, 60])
+    pd.testing.assert_frame_equal(
+        StickinessSegments(n_segments=2).fit(profile).plane(profile),
+        StickinessSegments(n_segments=2).fit(summed).plane(summed),
+    )
     plane = StickinessSegments(n_segments=2).fit(profile).plane(profile)
     assert plane.active_days.tolist() == [0, 1, 2, 10]
     assert plane.activity_per_day.tolist() == [0, 4, 2, 6]
@@ -94,10 +99,14 @@ def test_plane_by_hand_and_dormant_by_rule():
 
 def test_whole_history_divides_by_the_days_since_the_first_event():
     profile = pd.DataFrame(
-        {"active_days": [3, 3, 3], "views": [3, 6, 9], "tenure_days": [10.0, 60.0, 300.0]}
+        {
+            "active_days": [3, 3, 3],
+            "views": [3, 6, 9],
+            "days_since_first_event": [10.0, 60.0, 300.0],
+        }
     )
     segmenter = StickinessSegments(window_days=None).fit(profile)
-    # the first user's tenure counts as 30 days, so 0.1, 0.05, 0.01
+    # the first user's history counts as 30 days, so 0.1, 0.05, 0.01
     np.testing.assert_allclose(segmenter.state_.regularity.values, [0.01, 0.05, 0.1])
 
 
@@ -147,7 +156,7 @@ def test_cut_again_equals_a_fit_with_that_number():
     ("frame", "message"),
     [
         ({"views_30": [1]}, "active_days_30 or login_days_30"),
-        ({"active_days_30": [1]}, "any of views_30"),
+        ({"active_days_30": [1]}, r"events_30 \(or views_30"),
     ],
 )
 def test_stickiness_says_which_columns_it_wants(frame, message):

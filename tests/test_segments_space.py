@@ -76,7 +76,8 @@ def test_missing_values_are_the_median_and_recency_the_longest():
 
 def test_windows_of_one_count_share_one_weight():
     assert family("views_30") == family("views_7") == "views"
-    assert family("watch_7_morning") == family("watch_30_morning") == "watch_morning"
+    assert family("views_morning_7") == family("views_saturday_30") == "views"
+    assert family("events_00_06_30") == family("events_prev_30") == "events"
     assert family("level") == "level"
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(rng.normal(size=(50, 3)), columns=["spend_7", "spend_30", "age"])

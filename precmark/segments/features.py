@@ -16,7 +16,7 @@ NOT_FEATURES = ("user_id", "user_code", "as_of", "row")
 """Columns of a profile that name a user or a date."""
 
 
-_WINDOW = re.compile(r"_\d+d?(?=_|$)")
+_CUT = re.compile(r"_(?:\d+d?|prev|night|morning|afternoon|evening|saturday|sunday|workday)(?=_|$)")
 
 
 @remembered
@@ -37,8 +37,9 @@ class FeatureSpace:
     clip : float
         Standardised values beyond this many standard deviations are drawn in to it.
     weight : numpy.ndarray
-        Factor of each column: one over the root of how many windows of the same count are kept,
-        so that spend over 3, 7 and 30 days weighs as much as one feature, not three.
+        Factor of each column: one over the root of how many columns of the same count are kept
+        (other windows, parts of the day, days of the week), so that a count weighs as one feature
+        however finely it is cut.
     dropped : tuple of tuple
         (column, why) for each numeric column left out.
     """
@@ -80,8 +81,8 @@ def signed_log(values: np.ndarray) -> np.ndarray:
 
 
 def family(name: str) -> str:
-    """`name` without its window: ``views_30`` and ``views_7`` are both of ``views``."""
-    return _WINDOW.sub("", name)
+    """`name` without window or time of day: ``views_30``, ``views_night_7`` are of ``views``."""
+    return _CUT.sub("", name)
 
 
 def _weights(names: Sequence[str]) -> np.ndarray:
@@ -162,7 +163,7 @@ def fit_space(
     A column is left out when fewer than `min_coverage` of the users have it, when fewer than
     `min_share` of the users differ from the commonest value (one user in ten thousand would
     otherwise stand a hundred standard deviations away), or when it moves with an earlier column
-    (which would count it twice); what windows of one count remain share one weight. A signed
+    (which would count it twice); what cuts of one count remain share one weight. A signed
     logarithm replaces a column where it is less skewed than the column itself.
 
     Parameters

@@ -15,8 +15,8 @@ from precmark.segments.trees import centroids, cut, nearest, relabel, ward_tree
 DAYS = ("active_days", "login_days")
 """Profile columns that count days with activity, without their window; the first found is used."""
 
-ACTIVITY = ("views", "searches", "carts", "purchases", "watch_count", "chats", "gifts", "comments")
-"""Profile columns that count what a user did, without their window; those found are added up."""
+ACTIVITY = ("views", "searches", "carts", "purchases", "watches", "chats", "gifts")
+"""Profile columns that count what a user did; those found are added up where ``events`` is not."""
 
 DORMANT = 0
 """The segment of users without activity in the window."""
@@ -92,8 +92,7 @@ class StickinessSegments(Segmenter):
     so do we:
 
     - regularity: active days in the window, divided by the window's days;
-    - depth: what the user did in the window (views, carts, purchases, watches, chats, gifts, ...),
-      divided by the active days;
+    - depth: events of any kind in the window, divided by the active days;
 
     each turned into its rank among the users with any activity, from 0 to 1. Users with no active
     day in the window are `dormant`, segment 0, by rule. Ward's tree is grown on at most `max_tree`
@@ -106,7 +105,7 @@ class StickinessSegments(Segmenter):
         Segments besides the dormant, >= 1; fewer come out where fewer points are distinct.
     window_days : int or None
         Window of the profile columns, 7 or 30; None takes the whole history, with regularity over
-        the days since the first event (`tenure_days`, at least 30).
+        `days_since_first_event`, at least 30 days.
     max_tree : int
         Users in the tree, drawn at random; time and memory grow with its square.
     seed : int
@@ -240,13 +239,14 @@ class StickinessSegments(Segmenter):
         suffix = "" if self.window_days is None else f"_{self.window_days}"
         days = next((d + suffix for d in DAYS if d + suffix in profile), None)
         activity = tuple(a + suffix for a in ACTIVITY if a + suffix in profile)
+        activity = (f"events{suffix}",) if f"events{suffix}" in profile else activity
         wanted = []
         if days is None:
             wanted.append(" or ".join(d + suffix for d in DAYS))
         if not activity:
-            wanted.append("any of " + ", ".join(a + suffix for a in ACTIVITY))
-        if self.window_days is None and "tenure_days" not in profile:
-            wanted.append("tenure_days")
+            wanted.append(f"events{suffix} (or {', '.join(a + suffix for a in ACTIVITY)})")
+        if self.window_days is None and "days_since_first_event" not in profile:
+            wanted.append("days_since_first_event")
         if wanted:
             raise InputError(
                 f"stickiness needs {' and '.join(wanted)} in the profile. "
@@ -257,7 +257,7 @@ class StickinessSegments(Segmenter):
     def _require(self, profile: pd.DataFrame) -> None:
         state = self._fitted()
         needed = [state.days_column, *state.activity_columns]
-        needed += ["tenure_days"] if self.window_days is None else []
+        needed += ["days_since_first_event"] if self.window_days is None else []
         missing = [c for c in needed if c not in profile]
         if missing:
             raise InputError(
@@ -273,8 +273,10 @@ class StickinessSegments(Segmenter):
         columns = [profile[c] for c in activity_columns]
         done = sum(pd.to_numeric(c).to_numpy(dtype=float, na_value=0.0) for c in columns)
         if self.window_days is None:
-            tenure = pd.to_numeric(profile["tenure_days"]).to_numpy(dtype=float, na_value=0.0)
-            window = np.maximum(tenure, 30.0)
+            known = pd.to_numeric(profile["days_since_first_event"]).to_numpy(
+                dtype=float, na_value=0.0
+            )
+            window = np.maximum(known, 30.0)
         else:
             window = float(self.window_days)
         active = days > 0
