@@ -169,11 +169,11 @@ def _simulation_request(wanted: Wanted) -> Request:
 def _data_request(wanted: Wanted) -> Request:
     from precmark import adapters
 
-    path = wanted.file or adapters.get(wanted.data)
+    path = wanted.file or adapters.find(wanted.data) or adapters.get(wanted.data)
     return Request(
         f"data {wanted.data}",
         _digest(wanted.data, _file_signature([path])),
-        lambda: adapters.load(wanted.data, wanted.file),
+        lambda: adapters.load(wanted.data, path),
         wanted,
     )
 
@@ -200,9 +200,10 @@ def _file_signature(paths: list[Path]) -> str:
     """A digest of the names, sizes and times of `paths` (folders: of the files in them)."""
     lines = []
     for path in paths:
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            stat = file.stat()
-            lines.append(f"{file}\0{stat.st_size}\0{stat.st_mtime_ns}")
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file() and file.suffix != ".pyc":
+                stat = file.stat()
+                lines.append(f"{file}\0{stat.st_size}\0{stat.st_mtime_ns}")
     return _digest(*lines)
 
 
