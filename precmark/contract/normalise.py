@@ -176,7 +176,12 @@ def _codes(
     if len(set(hashes)) < len(hashes):
         raise InputError("two user ids got the same hash; delete private/key and run again.")
     connection.register("hashes", ids.append_column("user_id", pa.array(hashes, pa.string())))
-    connection.execute("CREATE TEMP TABLE codes AS SELECT * FROM hashes")
+    # As an enumeration a user id travels through joins and sorts as four bytes.
+    connection.execute("CREATE TYPE user_hash AS ENUM (SELECT user_id FROM hashes)")
+    connection.execute(
+        "CREATE TEMP TABLE codes AS SELECT original, user_code, user_id::user_hash AS user_id "
+        "FROM hashes"
+    )
     return connection.execute("SELECT count(user_code) FROM codes").fetchone()[0]
 
 
@@ -191,7 +196,6 @@ def _write_table(
     """One normalised table, straight from DuckDB to Parquet."""
     typed, copies = examined.typed[table], examined.copies[table]
     coded = table in _HAS_USERS
-    select = ["c.user_id" if n == "user_id" and coded else f"t.{quoted(n)}" for n in typed.names]
     fields = [pa.field(c.name, _ARROW[c.kind]) for c in TABLES[table]]
     if typed.extras:
         described = connection.execute(
@@ -199,15 +203,27 @@ def _write_table(
         ).to_arrow_table()
         fields += list(described.schema)
     if coded:
-        select.append("c.user_code")
         fields.append(pa.field("user_code", pa.int64()))
     if table in ("events", "visits"):
-        select.append("t.row")
         fields.append(pa.field("row", pa.int64()))
+    # Names out of a list are sorted as enumerations too; text again on the way out.
+    small = {c.name: c.choices for c in TABLES[table] if c.choices}
+    inner, outer = ["t.row", "c.user_code"] if coded else ["t.row"], []
+    for name in typed.names:
+        column = quoted(name)
+        if name == "user_id" and coded:
+            inner.append("c.user_id")
+        elif name in small:
+            inner.append(f"t.{column}::ENUM({', '.join(map(literal, small[name]))}) AS {column}")
+        else:
+            inner.append(f"t.{column}")
+    for field in fields:
+        text = "::VARCHAR" if field.name in small or (field.name == "user_id" and coded) else ""
+        outer.append(f"{quoted(field.name)}{text} AS {quoted(field.name)}")
     join = "JOIN codes AS c ON t.user_id = c.original" if coded else ""
     query = (
-        f"SELECT {', '.join(select)} FROM (SELECT * FROM accepted_{table} {copies.without}) AS t "
-        f"{join} ORDER BY {_ORDER[table]}"
+        f"SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM (SELECT * FROM "
+        f"accepted_{table} {copies.without}) AS t {join} ORDER BY {_ORDER[table]})"
     )
     copy(connection, query, path, with_units(pa.schema(fields), units(table)))
 
@@ -299,7 +315,9 @@ def _write_truth(connection: duckdb.DuckDBPyConnection, truth: TableLike, path: 
     elif not isinstance(truth, pa.Table):
         truth = pq.read_table(truth)
     if "user_id" in truth.column_names:
-        codes = connection.execute("SELECT original, user_id, user_code FROM codes").fetchnumpy()
+        codes = connection.execute(
+            "SELECT original, user_id::VARCHAR AS user_id, user_code FROM codes"
+        ).fetchnumpy()
         coded = pd.DataFrame(codes).set_index("original")
         found = coded.reindex(truth["user_id"].to_pandas())
         place = truth.column_names.index("user_id")
@@ -316,7 +334,7 @@ def _write_private(connection: duckdb.DuckDBPyConnection, private: Path, key: by
     private.mkdir(parents=True, exist_ok=True, mode=0o700)
     os.chmod(private, 0o700)
     users = connection.execute(
-        "SELECT user_id, user_code, original FROM codes ORDER BY original"
+        "SELECT user_id::VARCHAR AS user_id, user_code, original FROM codes ORDER BY original"
     ).to_arrow_table()
     with whole_file(private / "users.parquet") as temporary:
         temporary.touch(mode=0o600)

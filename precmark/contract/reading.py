@@ -80,6 +80,7 @@ def workspace(folder: Path | str | None = None) -> Iterator[tuple[duckdb.DuckDBP
         connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
         connection.execute(f"SET temp_directory = {literal(str(work / 'spill'))}")
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_progress_bar = false")
         yield connection, work
     finally:
         connection.close()
