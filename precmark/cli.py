@@ -151,7 +151,7 @@ def run(
         str | None,
         typer.Option(metavar="DATE", help="Day before which profiles look; default: the log's end"),
     ] = None,
-    engine: Annotated[str, typer.Option(help="duckdb or spark")] = "duckdb",
+    engine: Annotated[str | None, typer.Option(help="duckdb (the default) or spark")] = None,
     gap_minutes: Annotated[
         float, typer.Option(help="Silence that ends a session where there is no session id")
     ] = 30.0,
@@ -202,7 +202,7 @@ def run(
     folder = Path("runs") / name
     request = request_for(folder, wanted)
     with runs.lock(folder):
-        opened = prepare(folder, request, chapter_parameters, say=_say)
+        opened = prepare(folder, request, wanted, chapter_parameters, say=_say)
         for chapter, why in left_out(opened).items():
             _say(f"{chapter}: left out, because {why}")
         execute(opened, only=only or (), cores=cores, force=force)
@@ -293,7 +293,7 @@ def version() -> None:
 
 
 def _say(text: str) -> None:
-    Console(stderr=True, highlight=False).print(text)
+    Console(stderr=True, highlight=False, soft_wrap=True).print(text)
 
 
 class _Stopped(BaseException):

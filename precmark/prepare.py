@@ -46,8 +46,8 @@ class Wanted:
         How to read the user's files.
     as_of : str or None
         Day before which profiles look, ``YYYY-MM-DD``; None for the end of the log.
-    engine : str
-        ``duckdb`` or ``spark``.
+    engine : str or None
+        ``duckdb`` or ``spark``; None for what the run has, or DuckDB.
     gap_minutes, max_views
         The rules of :func:`precmark.sessions.find_sessions`.
     """
@@ -60,7 +60,7 @@ class Wanted:
     seed: int = 1
     options: Options = field(default_factory=Options)
     as_of: str | None = None
-    engine: str = "duckdb"
+    engine: str | None = None
     gap_minutes: float = 30.0
     max_views: int = 100
 
@@ -111,7 +111,7 @@ def request_for(folder: Path, wanted: Wanted) -> Request | None:
         )
     if wanted.files and not {"events", "visits"} & set(wanted.files):
         problems.append("--users, --items and --assignments go with --events or --visits.")
-    if wanted.engine not in ("duckdb", "spark"):
+    if wanted.engine not in (None, "duckdb", "spark"):
         problems.append(f"--engine {wanted.engine!r}: use duckdb or spark.")
     if wanted.as_of is not None:
         try:
@@ -214,6 +214,7 @@ def _digest(*parts: object) -> str:
 def prepare(
     folder: Path,
     request: Request | None,
+    wanted: Wanted,
     chapter_parameters: Mapping[str, Mapping[str, Any]],
     say: Callable[[str], None] = print,
 ) -> Run:
@@ -224,7 +225,9 @@ def prepare(
     folder : Path
         ``runs/NAME``; made where missing, removed again when the data is refused.
     request : Request or None
-        None keeps the data.
+        From :func:`request_for`; None keeps the data.
+    wanted : Wanted
+        Gives the as-of day and the engine.
     chapter_parameters : mapping
         Chapter to parameter to value; replaces what the run had where not empty.
     say : callable
@@ -235,21 +238,17 @@ def prepare(
     InputError
         Everything that the contract and the sessions refuse; an as-of date outside the log.
     """
-    old = json.loads((folder / "run.json").read_text()) if (folder / "run.json").exists() else {}
-    if request is None or old.get("signature") == request.signature:
-        card = dict(old)
-    else:
+    card = json.loads((folder / "run.json").read_text()) if (folder / "run.json").exists() else {}
+    parameters = card.get("parameters", {})
+    if request and card.get("signature") != request.signature:
         say(f"{folder.name}: reading and checking the data ({request.label}) ...")
-        card = _ingest(folder, request, say)
-    wanted = request.wanted if request else Wanted()
-    if request or not old:
-        card["parameters"] = {
-            "data": request.label,
-            "as_of": _as_of(card, wanted.as_of),
-            "engine": wanted.engine,
-        }
-    elif wanted.as_of:
-        card["parameters"]["as_of"] = _as_of(card, wanted.as_of)
+        card = {**_ingest(folder, request, say), "chapter_parameters": {}}
+        parameters = {"engine": parameters.get("engine")}
+    card["parameters"] = {
+        "data": request.label if request else parameters["data"],
+        "as_of": _as_of(card, wanted.as_of or (None if request else parameters["as_of"])),
+        "engine": wanted.engine or parameters.get("engine") or "duckdb",
+    }
     if chapter_parameters:
         card["chapter_parameters"] = {k: dict(v) for k, v in chapter_parameters.items()}
     write_card(folder, card)
@@ -306,11 +305,13 @@ def _build(
         say("  finding sessions ...")
         write_sessions(
             Run(incoming),
-            engine=request.wanted.engine,
+            engine=request.wanted.engine or "duckdb",
             gap_minutes=request.wanted.gap_minutes,
             max_views=request.wanted.max_views,
         )
-    return json.loads((incoming / "run.json").read_text())
+    card = json.loads((incoming / "run.json").read_text())
+    _as_of(card, request.wanted.as_of)  # Refuse a day outside the log before anything moves.
+    return card
 
 
 def _key_for(folder: Path, data: Dataset | Mapping[str, list[str]]) -> str:

@@ -111,7 +111,7 @@ class Progress:
                 continue
             if ended or now - self._said.get(name, self._seen[name]) >= _SAY_EVERY_S:
                 self._said[name] = float("inf") if ended else now
-                console.print(f"{name}: {state}", highlight=False)
+                console.print(f"{name}: {state}", highlight=False, soft_wrap=True)
 
     def _table(self) -> Table:
         table = Table.grid(padding=(0, 2))
