@@ -142,7 +142,7 @@ def type_columns(
         select += [f"{sql} AS {name}", f"{quoted(found[column.name])} AS {raw}"]
         rules += more
         problems += wrong
-    select += [quoted(c) for c in extras]
+    select += _extras(connection, staged, extras)
     view = f"typed_{staged.table}"
     connection.execute(
         f"CREATE OR REPLACE VIEW {view} AS SELECT {', '.join(select)}, __row AS row "
@@ -150,6 +150,26 @@ def type_columns(
     )
     ignored = tuple(c for c in others if c not in extras and c not in dropped)
     return Typed(staged.table, view, staged, found, extras, ignored, tuple(rules), tuple(problems))
+
+
+def _extras(
+    connection: duckdb.DuckDBPyConnection, staged: Staged, extras: tuple[str, ...]
+) -> list[str]:
+    """Expressions of columns that the contract does not know; text that is all numbers is one."""
+    texts = [c for c in extras if staged.columns[c] == "VARCHAR"]
+    if not texts:
+        return [quoted(c) for c in extras]
+    wrong = connection.execute(
+        "SELECT " + ", ".join(
+            f"count_if({quoted(c)} <> '' AND try_cast({quoted(c)} AS DOUBLE) IS NULL)"
+            for c in texts
+        ) + f" FROM {staged.view}"
+    ).fetchone()  # fmt: skip
+    numbers = {c for c, n in zip(texts, wrong, strict=True) if not n}
+    return [
+        f"try_cast({quoted(c)} AS DOUBLE) AS {quoted(c)}" if c in numbers else quoted(c)
+        for c in extras
+    ]
 
 
 def _missing(staged: Staged, options: Options, found: Mapping[str, str]) -> list[Problem]:

@@ -191,7 +191,7 @@ def _copy_csv(connection: duckdb.DuckDBPyConnection, item: Input, target: Path) 
     source = (
         f"read_csv({literal(str(item.path))}, auto_detect = false, header = true, "
         f"delim = {literal(separator)}, quote = '\"', escape = '\"', columns = {{{columns}}}, "
-        "store_rejects = true, rejects_limit = 0, max_line_size = 16777216)"
+        "store_rejects = true, rejects_limit = 0)"
     )
     _copy_text(connection, item, source, target)
     found = connection.execute(
