@@ -100,7 +100,7 @@ def stability(
     numbers: Sequence[int],
     *,
     refits: int = 20,
-    rows: int = 2500,
+    rows: int = 1500,
     seed: int = 0,
 ) -> np.ndarray:
     """Adjusted Rand index between the fit and each refit on random users, refits by numbers.

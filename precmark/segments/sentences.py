@@ -28,12 +28,12 @@ def on_choice(choices: Mapping[str, NumberChoice]) -> str:
     lines = []
     for name, choice in choices.items():
         if choice.table.empty:
-            lines.append(f"The {name} has too few users who differ: one segment.")
+            lines.append(f"{name.capitalize()}: too few users differ, so one segment.")
             continue
         row = choice.table[choice.table.chosen].iloc[0]
         lines.append(
-            f"The {name} is cut into **{choice.chosen}**: refits on random halves of the users "
-            f"agree with it at an adjusted Rand index of {row.stability:.2f} on average "
+            f"{name.capitalize()}: **{choice.chosen}** segments. Refits on random halves of the "
+            f"users agree with them at an adjusted Rand index of {row.stability:.2f} on average "
             f"({row.stability_low:.2f} to {row.stability_high:.2f}), so another sample would give "
             f"{strength(row.stability)} segments; its silhouette is {row.silhouette:.2f}."
         )
