@@ -293,15 +293,23 @@ def on_hours(grid: pd.DataFrame) -> str:
     )
 
 
+def peaks(table: pd.DataFrame, column: str = "sessions", apart_days: int = 14) -> pd.Series:
+    """The two busiest days of :func:`daily` that lie `apart_days` or more from each other."""
+    first = table[column].idxmax()
+    far = np.abs((table.index - first).days) >= apart_days
+    days = [first, *([table.loc[far, column].idxmax()] if far.any() else [])]
+    return table.loc[days, column]
+
+
 def on_days(table: pd.DataFrame, column: str = "sessions") -> str:
     """The busiest days of :func:`daily`, in a sentence."""
-    top = table[column].nlargest(2)
+    top = peaks(table, column)
     median = table[column].median()
     days = " and ".join(
         f"{d.day} {d:%B %Y} ({v / median:.1f} times)" if median else f"{d.day} {d:%B %Y}"
         for d, v in top.items()
     )
-    return f"The median day has {median:,.0f} {column}; the busiest are {days}."
+    return f"The median day has {median:,.0f} {column}; at its peaks it has more: {days}."
 
 
 def on_cohorts(table: pd.DataFrame) -> str:

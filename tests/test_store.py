@@ -179,6 +179,7 @@ def test_sentences_follow_the_numbers():
     shop = shop_of(ROWS)
     assert "12:00 to 13:00" in store.on_hours(store.hours(shop))
     assert "3 February 2024" in store.on_days(store.daily(shop))
+    assert len(store.peaks(store.daily(shop))) == 2
     assert "next month" in store.on_cohorts(store.cohorts(shop, 3))
     flat = pd.DataFrame(1.0, index=list(store.WEEKDAYS), columns=range(24))
     assert "as busy as a workday." in store.on_hours(flat)

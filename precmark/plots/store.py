@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from precmark import figures
+from precmark.store import peaks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,7 +31,7 @@ def calibration_dots(table: pd.DataFrame, tolerance: float) -> Figure:
     ax.invert_yaxis()
     ax.set_xlabel("simulated / published")
     ax.grid(axis="y", visible=False)
-    ax.legend(loc="lower right")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.4, -0.16), ncols=3)
     return fig
 
 
@@ -79,12 +80,12 @@ def daily_line(table: pd.DataFrame, column: str = "sessions") -> Figure:
     ax.plot(table.index, table[column], color="#9db8c8", lw=0.9, label="each day")
     smooth = table[column].rolling(7, center=True).mean()
     ax.plot(table.index, smooth, color=figures.COLOURS[0], lw=2, label="mean of 7 days")
-    top = table[column].nlargest(2)
-    ax.plot(top.index, top, figures.MARKS[2], color=figures.COLOURS[1], ms=8, label="busiest")
+    top = peaks(table, column)
+    ax.plot(top.index, top, figures.MARKS[2], color=figures.COLOURS[1], ms=8, label="peaks")
     for day, value in top.items():
         ax.annotate(f"{day.day} {day:%b}", (day, value), xytext=(7, -3),
                     textcoords="offset points")  # fmt: skip
-    ax.set(ylabel=column, ylim=(0, None))
+    ax.set(ylabel=column, ylim=(0, 1.3 * table[column].max()))
     ax.xaxis.set_major_formatter(_month_axis(ax))
     ax.legend(loc="upper left", ncols=3)
     return fig
@@ -107,7 +108,8 @@ def cohort_map(table: pd.DataFrame) -> Figure:
     middle = np.nanmax(values) / 2
     for (y, x), value in np.ndenumerate(values):
         if np.isfinite(value):
-            ax.text(x, y, f"{value:.0f}", ha="center", va="center", fontsize=8,
+            text = f"{value:.0f}" if value >= 10 else f"{value:.1f}"
+            ax.text(x, y, text, ha="center", va="center", fontsize=8,
                     color="black" if value > middle else "white")  # fmt: skip
     labels = [f"{c} ({n:,.0f} users)" for c, n in table["users"].items()]
     ax.set_yticks(range(len(table)), labels, fontsize=8.5)

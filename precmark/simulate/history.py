@@ -11,7 +11,7 @@ from precmark.simulate.config import Config
 from precmark.simulate.draws import stream
 from precmark.simulate.people import People, draw_category, people
 from precmark.simulate.risk import EARLY_SHARE, NOISE_SD, Decisions, observe
-from precmark.simulate.visits import DAY_S, Visits, user_count, visits
+from precmark.simulate.visits import DAY_S, MIN_GAP_S, Visits, user_count, visits
 
 LIVE_SHARE = 0.20
 """Share of users who watch live streams."""
@@ -58,7 +58,8 @@ def history(config: Config, traffic: float | None = None) -> History:
     seen = visits(config, crowd.activity)
     rng = stream(config.seed, "sessions")
     opening = draw_category(rng, crowd, seen.user)
-    logged = np.flatnonzero((seen.start_s >= 0) & (seen.start_s < config.days * DAY_S))
+    last_s = config.days * DAY_S - MIN_GAP_S
+    logged = np.flatnonzero((seen.start_s >= 0) & (seen.start_s < last_s))
     user = seen.user[logged]
     count = click_counts(config.seed, crowd, user)
     clicks = browse(config.seed, crowd, user, opening[logged], count, config.k)

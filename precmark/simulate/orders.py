@@ -71,9 +71,10 @@ class Orders:
 
 
 def list_prices(config: Config) -> np.ndarray:
-    """Price of each product in yuan, shape (743,), such that orders have the wanted mean."""
+    """Price of each product in yuan, shape (743,): orders net of cancelled lines get their mean."""
     store = catalogue()
-    wanted = config.basket_mean / (_MEAN_LINES * _MEAN_QUANTITY)
+    kept = 1 - CANCELLED_SHARE / _MEAN_LINES
+    wanted = config.basket_mean / (_MEAN_LINES * _MEAN_QUANTITY * kept)
     return np.round(store.price * wanted / store.mean_price, 2)
 
 

@@ -16,9 +16,10 @@ ZONE = "Asia/Shanghai"
 ZONE_OFFSET_S = 8 * 3_600  # the zone has had no summer time since 1991
 DAY_S = 86_400
 MIN_GAP_S = 3 * 3_600
-"""Sessions of one user start at least this far apart, so that no outcome window holds two."""
+"""Sessions of one user start at least this far apart, so that no outcome window holds two; and none
+starts later than this before the log's last midnight, so that every window ends inside the log."""
 
-RETURNS_MEAN = 1.193
+RETURNS_MEAN = 1.181
 """Visits after the first that a user would make in an endless, even calendar; with it the
 sessions of a day match the published number (tests hold it to that)."""
 
@@ -133,8 +134,8 @@ def returns(
     # Who will never be in the log again before it ends needs no dates.
     user = np.repeat(np.arange(len(count), dtype=np.int32), count)
     busy = count[user].astype(np.float32)
-    gap = np.exp(1.2 * rng.standard_normal(len(user), dtype=np.float32) + 1.6)
-    gap /= (1.0 + busy) ** 0.45
+    gap = np.exp(1.3 * rng.standard_normal(len(user), dtype=np.float32) + 2.2)
+    gap /= (1.0 + busy) ** 0.25
     elapsed = np.cumsum(gap, dtype=np.float64)
     before = np.concatenate([[0.0], elapsed])[np.cumsum(count) - count]
     day = np.floor(first_s[user] / DAY_S + elapsed - before[user]).astype(np.int64)
