@@ -18,6 +18,7 @@ from precmark.runs import Run
 
 _POLL_S = 0.5
 _SAY_EVERY_S = 15.0
+_PAPERMILLS = ("injected-parameters", "papermill-error-cell")
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,16 @@ class CellError:
 
 
 def failed_cell(notebook: Path) -> CellError | None:
-    """The first error among the outputs of the executed `notebook`, or None."""
-    for number, cell in enumerate(_cells(notebook), 1):
+    """The first error among the outputs of the executed `notebook`, or None.
+
+    Cells are counted as in the chapter's source, without those that papermill puts in.
+    """
+    own = [
+        cell
+        for cell in _cells(notebook)
+        if not any(tag.startswith(_PAPERMILLS) for tag in cell["metadata"].get("tags", []))
+    ]
+    for number, cell in enumerate(own, 1):
         for output in cell.get("outputs", []):
             if output["output_type"] == "error":
                 return CellError(number, f"{output['ename']}: {output['evalue']}")
@@ -90,7 +99,7 @@ class Progress:
             self._print_changes(console)
         self._print_changes(console)
         for name in self._chapters:
-            if name not in self._seen and self._finished(name):
+            if name not in self._seen and self._finished(name) and not process.returncode:
                 console.print(f"{name}: up to date", highlight=False)
 
     def unfinished(self) -> list[str]:

@@ -87,7 +87,7 @@ def test_a_failed_chapter_keeps_its_notebook_and_says_where(project):
     with pytest.raises(ChapterFailed) as error:
         execute(_run())
     text = str(error.value)
-    assert "01_store failed in cell" in text and "ValueError: no luck" in text
+    assert "01_store failed in cell 3" in text and "ValueError: no luck" in text
     kept = project / "runs/tiny/logs/01_store.ipynb"
     assert "no luck" in kept.read_text() and str(kept.relative_to(project)) in text
     assert (project / "runs/tiny/chapters/03_segmentation.ipynb").exists(), "others still finish"
