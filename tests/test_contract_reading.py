@@ -162,6 +162,7 @@ BAD = {
     "bad JSON": ("e.jsonl", b'{"user_id": "a"}\n{"user_id": \n{"user_id": "b"}\n',
                  ["e.jsonl", "cannot be read"]),
     "columns twice": ("e.csv", b"user_id,event,event\na,view,view\n", ["'event' twice"]),
+    "columns twice but for case": ("e.csv", b"user_id,Event,event\na,view,view\n", ["twice"]),
     "ragged": ("e.csv", b"user_id,timestamp,event\nu1,2024-01-01T00:00:00Z,view,9\n"
                b"u2,2024-01-01T00:00:00Z\nu2,2024-01-01T00:00:00Z,view\n",
                ["too many columns", "missing columns", "(1 row, first 1)", "(1 row, first 2)"]),
@@ -251,3 +252,20 @@ def test_numbers_as_ids_read_alike_from_any_container(tmp_path):
     table.to_csv(path, index=False)
     prints = {check(t, Options()).require().fingerprint for t in (table, as_float, path)}
     assert len(prints) == 1
+
+
+def test_columns_that_would_hide_the_row_numbers_are_refused():
+    (problem,) = check(frame().assign(file_row_number=7)).problems
+    assert "'file_row_number'" in problem.what
+
+
+def test_a_frame_whose_column_mixes_types_is_refused():
+    (problem,) = check(frame().assign(value=[1, "two", 3, 4])).problems
+    assert "mixes types" in problem.what
+
+
+def test_columns_of_no_value_at_all_are_read_as_absent(tmp_path):
+    table = pa.Table.from_pandas(frame())
+    for column in ("session_id", "quantity", "platform"):
+        table = table.append_column(column, pa.nulls(4))
+    assert check(table).require().fingerprint == check(frame()).require().fingerprint

@@ -305,7 +305,6 @@ def _too_few(report: TableCheck) -> list[Problem]:
             Problem(
                 f"{report.table}: every row was set aside ({aside})",
                 "Check what the columns hold, and --map.",
-                rows=report.rows,
             )
         ]
     if report.table != "events" or (report.kept > 1 and report.users > 1):

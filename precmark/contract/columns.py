@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import duckdb
 
 from precmark.contract.options import Options, nearest
-from precmark.contract.reading import Staged, literal, quoted
+from precmark.contract.reading import Staged, is_number, literal, quoted
 from precmark.contract.schema import TABLES, Column
 from precmark.contract.times import EARLIEST_US, time_column
 from precmark.errors import Problem
@@ -130,7 +130,9 @@ def type_columns(
     problems = _missing(staged, options, found)
     used = set(found.values())
     others = tuple(c for c in staged.columns if c not in used)
-    extras = tuple(c for c in others if c not in dropped) if staged.table == "visits" else ()
+    extras: tuple[str, ...] = ()
+    if staged.table == "visits":
+        extras = tuple(c for c in others if c not in dropped and c.lower() != "row")
     select, rules = [], []
     for column in TABLES[staged.table]:
         name = quoted(column.name)
@@ -196,10 +198,6 @@ def _missing(staged: Staged, options: Options, found: Mapping[str, str]) -> list
     return problems
 
 
-def _is_number(type_: str) -> bool:
-    return type_ in ("DOUBLE", "FLOAT") or "INT" in type_ or type_.startswith("DECIMAL")
-
-
 def _typed(
     connection: duckdb.DuckDBPyConnection, staged: Staged, column: Column, theirs: str,
     options: Options,
@@ -225,7 +223,7 @@ def _typed(
         return sql, _text_rules(column), []
     if column.kind == "flag":
         return _flag(raw, type_, column, place, theirs)
-    if not (_is_number(type_) or type_ == "VARCHAR"):
+    if not (is_number(type_) or type_ == "VARCHAR"):
         return f"NULL::{_DUCKDB[column.kind]}", [], [_wrong_type(place, theirs, type_, "a number")]
     return _number(raw, type_, column)
 
@@ -313,7 +311,7 @@ def _flag(
     name, stored = quoted(column.name), quoted("raw:" + column.name)
     if type_ == "BOOLEAN":
         sql = raw
-    elif _is_number(type_) or type_ == "VARCHAR":
+    elif is_number(type_) or type_ == "VARCHAR":
         text = f"lower(trim({raw}::VARCHAR))"
         sql = (
             f"CASE WHEN {text} IN ('true', 't', 'yes', 'y', '1', '1.0') THEN true "

@@ -134,7 +134,7 @@ def _open(path: Path, name: str, work: Path) -> list[Input]:
         raise _refuse(
             name,
             f"named as {NAMES.get(declared, declared)}, but its content is {called}",
-            f"Give it the ending of what it is ({called}), or export it again.",
+            "Give it its true ending (.csv, .jsonl, .parquet, .gz or .zip), or export it again.",
         )
     if kind == "gzip":
         plain = name[:-3] if name.lower().endswith(".gz") else name
@@ -285,9 +285,10 @@ def csv_header(item: Input) -> tuple[list[str], str]:
     names = next(csv.reader([first.rstrip("\r\n")], delimiter=separator), [])
     # pandas writes its index without a name; such a column is read and then ignored.
     names = [n or f"unnamed_{i}" for i, n in enumerate(names, 1)]
-    repeated = sorted({n for n in names if names.count(n) > 1})
+    lower = [n.lower() for n in names]
+    repeated = sorted({n for n in names if lower.count(n.lower()) > 1})
     if not names or repeated:
-        what = f"names column {repeated[0]!r} twice" if repeated else "is empty"
+        what = f"names column {repeated[-1]!r} twice (in any case)" if repeated else "is empty"
         raise _refuse(
             item.name, f"its first line {what}", "The first line must name each column, once."
         )

@@ -78,6 +78,8 @@ def workspace(folder: Path | str | None = None) -> Iterator[tuple[duckdb.DuckDBP
     connection = duckdb.connect()
     try:
         connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+        # Every thread needs buffers of its own out of that limit.
+        connection.execute(f"SET threads = {min(os.cpu_count() or 1, 8)}")
         connection.execute(f"SET temp_directory = {literal(str(work / 'spill'))}")
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET enable_progress_bar = false")
@@ -100,6 +102,11 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def is_number(type_: str) -> bool:
+    """Whether DuckDB type `type_` holds numbers."""
+    return bool(re.match(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?$|DOUBLE$|FLOAT$|DECIMAL", type_))
+
+
 def literal(text: str) -> str:
     """`text` as an SQL string."""
     return "'" + text.replace("'", "''") + "'"
@@ -120,7 +127,7 @@ def stage(connection: duckdb.DuckDBPyConnection, work: Path, table: str, data: T
     folder = work / table
     folder.mkdir()
     if isinstance(data, (pa.Table, pd.DataFrame)):
-        inputs = [Input(table, _write(data, folder), "parquet")]
+        inputs = [Input(table, _write(table, data, folder), "parquet")]
     else:
         inputs = open_all(find(data), folder)
     if len({i.kind for i in inputs}) > 1:
@@ -146,9 +153,17 @@ def stage(connection: duckdb.DuckDBPyConnection, work: Path, table: str, data: T
     return _view(connection, table, [i.name for i in inputs], parts)
 
 
-def _write(data: pa.Table | pd.DataFrame, folder: Path) -> Path:
+def _write(table: str, data: pa.Table | pd.DataFrame, folder: Path) -> Path:
     if isinstance(data, pd.DataFrame):
-        data = pa.Table.from_pandas(data, preserve_index=False)
+        try:
+            data = pa.Table.from_pandas(data, preserve_index=False)
+        except pa.ArrowException as error:
+            raise InputError(
+                Problem(
+                    f"{table}: a column mixes types ({', '.join(map(str, error.args))})",
+                    "Give every value of a column the same type.",
+                )
+            ) from error
     path = folder / "memory.parquet"
     pq.write_table(data, path, compression="zstd")
     return path
@@ -244,23 +259,36 @@ def _refuse_nested(name: str, columns: Mapping[str, str]) -> None:
 
 def unreadable(name: str, error: duckdb.Error) -> InputError:
     """What DuckDB says of `name`, in one line and without its query."""
-    text = str(error)
-    if "No space left" in text or "out of disk" in text.lower():
-        return InputError(
-            Problem(
-                f"{name}: the disk is full", "Free some space, then run the same command again."
-            )
-        )
-    first = text.split("\n\n")[0].split("\nLINE")[0].strip().replace("\n", " ")
+    first = str(error).split("\n\n")[0].split("\nLINE")[0].strip().replace("\n", " ")
+    reason = first.rsplit(": ", 1)[-1]
+    if isinstance(error, duckdb.OutOfMemoryException):
+        what, fix = "needs more memory than it may take", "Free some disk space, or split the file."
+    elif re.search(r"No space left|out of disk|not write|File too large", str(error), re.I):
+        what = f"could not be written ({reason}); nothing was left half written"
+        fix = "Free some space or choose another folder, then run the same command again."
+    else:
+        what, fix = f"cannot be read: {first[:300]}", "Mend the file there, or export it again."
     line = re.search(r"line:? (\d+)", first, re.IGNORECASE)
     return InputError(
         Problem(
-            f"{name}: cannot be read: {first[:300]}",
-            "Mend the file at that place, or export it again.",
+            f"{name}: {what}",
+            fix,
             rows=1 if line else 0,
             first_rows=(int(line.group(1)),) if line else (),
         )
     )
+
+
+def _refuse_reserved(names: list[str], parts: list[Path]) -> None:
+    """Row numbers come from DuckDB's own columns; a file's column of that name would hide them."""
+    problems = [
+        Problem(f"{name}: column {column!r} has a name that DuckDB keeps for itself", "Rename it.")
+        for name, part in zip(names, parts, strict=True)
+        for column in pq.read_schema(part).names
+        if column.lower() in ("file_row_number", "file_index", "__row")
+    ]
+    if problems:
+        raise InputError(problems)
 
 
 def _view(
@@ -282,6 +310,7 @@ def _view(
             )
         )
     starts = tuple(sum(counts[:i]) for i in range(len(counts)))
+    _refuse_reserved(names, parts)
     files = ", ".join(literal(str(p)) for p in parts)
     offset = (
         f"list_value({', '.join(map(str, starts))})[file_index::BIGINT + 1]"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import duckdb
 
-from precmark.contract.reading import literal, quoted
+from precmark.contract.reading import is_number, literal, quoted
 from precmark.errors import Problem
 
 EARLIEST_US = 631_152_000_000_000
@@ -80,7 +79,7 @@ def time_column(
         return TimeColumn(raw)
     if type_.startswith("TIMESTAMP") or type_ == "DATE":
         return _zoneless(f"{raw}::TIMESTAMP", zone)
-    if re.match(r"U?(TINY|SMALL|BIG|HUGE)?INT|INTEGER|UINTEGER|DOUBLE|FLOAT|DECIMAL", type_):
+    if is_number(type_):
         return _numeric(raw, type_, zone)
     if type_ == "VARCHAR":
         return _text(connection, view, raw, zone, name)
