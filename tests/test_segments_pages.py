@@ -52,6 +52,20 @@ def test_plane_table_counts_every_user_once(fitted):
     assert drawn == 50
 
 
+def test_planes_of_dormant_users_only_are_drawn():
+    profile = pd.DataFrame({"active_days_30": [0, 0], "events_30": [0, 0]})
+    segmenter = StickinessSegments().fit(profile)
+    _, table = plots.stickiness_plane(segmenter.plane(profile), segmenter.state_.centres)
+    assert table.segment.tolist() == [0]
+
+
+def test_curves_of_a_choice_without_numbers_are_drawn(fitted):
+    alike = fitted[0].iloc[[0, 0]]
+    choice = number_of_segments(SomSegments().fit(alike), alike)
+    _, table = plots.choice_curves({"map": choice})
+    assert table.empty
+
+
 def test_dendrogram_table_holds_the_heights_and_the_line_lies_between(fitted):
     segmenter = StickinessSegments(n_segments=3).fit(fitted[0])
     fig, table = plots.dendrogram(segmenter.tree_, 3)
@@ -157,7 +171,7 @@ def test_future_and_personas_are_said(fitted):
     said = sentences.on_future({"map": told, "RFM": nothing}, "bought")
     assert "33.3% of the users bought" in said
     assert "says more than chance" in said
-    assert "RFM: nobody or everybody did" in said
+    assert "RFM: too few did, or all" in said
     found = personas(profile, som.predict(profile), som.state_.space)
     lines = sentences.on_personas(found).splitlines()
     assert len(lines) == 3

@@ -91,7 +91,8 @@ def stickiness_plane(
         )  # fmt: skip
     ax.set(xlabel="regularity (rank of active days, 0 to 1)", xlim=(-0.05, 1.05))
     ax.set(ylabel="depth (rank of activity a day, 0 to 1)", ylim=(-0.05, 1.05))
-    fig.legend(loc="outside right upper", markerscale=1.8)
+    if len(drawn):
+        fig.legend(loc="outside right upper", markerscale=1.8)
     table = plane.groupby("segment").agg(
         users=("segment", "size"),
         active_days=("active_days", "mean"),

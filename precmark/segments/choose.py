@@ -196,7 +196,7 @@ def _table(rows: list[dict[str, float]], min_share: float) -> pd.DataFrame:
         "segments", "silhouette", "silhouette_low", "silhouette_high", "stability",
         "stability_low", "stability_high", "stability_sd", "smallest_share",
     ]  # fmt: skip
-    table = pd.DataFrame(rows, columns=columns).astype({"segments": "int64"})
+    table = pd.DataFrame(rows, columns=columns).astype("float64").astype({"segments": "int64"})
     table["eligible"] = table.smallest_share >= min_share
     table["chosen"] = False
     if len(table):

@@ -209,7 +209,7 @@ def fit_space(
     twins = _repeats(((matrix - mean) / sd)[:, alive], [names[j] for j in alive], max_correlation)
     for position, reason in twins.items():
         why[alive[position]] = reason
-    keep = [j for j, reason in enumerate(why) if not reason] or [0]
+    keep = [j for j, reason in enumerate(why) if not reason] or [int(covered.argmax())]
     return FeatureSpace(
         names=tuple(names[j] for j in keep),
         logged=logged[keep],

@@ -109,7 +109,7 @@ def on_future(parted: Mapping[str, Separation], what: str) -> str:
     lines = []
     for name, part in parted.items():
         if part.auroc != part.auroc:
-            lines.append(f"{name}: nobody or everybody did, so nothing can be said")
+            lines.append(f"{name}: too few did, or all, so nothing can be said")
             continue
         told = "says more than chance" if part.low > 0.5 else "cannot be told from chance"
         lines.append(f"{name}: {part.auroc:.3f} ({part.low:.3f} to {part.high:.3f}), {told}")
