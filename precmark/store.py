@@ -288,7 +288,7 @@ def on_hours(grid: pd.DataFrame) -> str:
     night = by_hour[quiet] / by_hour[busy]
     return (
         f"The busiest hour is {busy:02d}:00 to {(busy + 1) % 24:02d}:00, the quietest "
-        f"{quiet:02d}:00 to {(quiet + 1) % 24:02d}:00 with {night:.0%} of its sessions. "
+        f"{quiet:02d}:00 to {(quiet + 1) % 24:02d}:00 with {night:.0%} of that. "
         f"A day of the weekend is {compared} a workday{by}."
     )
 
@@ -301,28 +301,33 @@ def peaks(table: pd.DataFrame, column: str = "sessions", apart_days: int = 14) -
     return table.loc[days, column]
 
 
-def on_days(table: pd.DataFrame, column: str = "sessions") -> str:
-    """The busiest days of :func:`daily`, in a sentence."""
-    top = peaks(table, column)
-    median = table[column].median()
+def on_days(table: pd.DataFrame, noun: str = "sessions") -> str:
+    """The median day and the peaks of :func:`daily`, in a sentence; `noun` names the counted."""
+    top, median = peaks(table), table["sessions"].median()
     days = " and ".join(
         f"{d.day} {d:%B %Y} ({v / median:.1f} times)" if median else f"{d.day} {d:%B %Y}"
         for d, v in top.items()
     )
-    return f"The median day has {median:,.0f} {column}; at its peaks it has more: {days}."
+    return f"The median day has {median:,.0f} {noun}; at its peaks it has more: {days}."
 
 
 def on_cohorts(table: pd.DataFrame) -> str:
-    """How many users come back after a month and later, in a sentence."""
-    months = [c for c in table.columns if c != "users" and table[c].notna().any()]
-    share = {m: np.average(table[m].dropna(), weights=table.loc[table[m].notna(), "users"])
-             for m in months}  # fmt: skip
-    text = f"Of all first-time visitors {share[months[0]]:.1%} come again in the next month"
-    if len(months) > 1:
-        text += f", {share[months[-1]]:.1%} in month {months[-1]}"
-    first = table.iloc[0][months].mean()
-    rest = table.iloc[1:][months].mean(axis=None) if len(table) > 1 else np.nan
-    if rest > 0 and first > 1.25 * rest:
+    """How many users come back after a month and later, in a sentence.
+
+    The later month is the last that three cohorts or more have lived through.
+    """
+    share = {
+        m: np.average(table[m].dropna(), weights=table.loc[table[m].notna(), "users"])
+        for m in table.columns.drop("users")
+        if table[m].notna().sum() >= min(3, len(table))
+    }
+    first, *_, last = *share, max(share)
+    text = f"Of all first-time visitors {share[first]:.1%} come again in the next month"
+    if last > first:
+        text += f"; of those who can be followed that far, {share[last]:.1%} come in month {last}"
+    eldest = table.iloc[0][list(share)].mean()
+    rest = table.iloc[1:][list(share)].mean(axis=None) if len(table) > 1 else np.nan
+    if rest > 0 and eldest > 1.25 * rest:
         text += (
             ". The first cohort returns more often than the others, as it must where a log starts "
             "in the middle of a shop's life: it holds the regulars of the time before"

@@ -62,30 +62,31 @@ def funnel_bars(table: pd.DataFrame) -> Figure:
     return fig
 
 
-def hour_map(grid: pd.DataFrame) -> Figure:
-    """Heat map of sessions by weekday and hour."""
+def hour_map(grid: pd.DataFrame, noun: str = "sessions") -> Figure:
+    """Heat map of sessions by weekday and hour; `noun` names what they are."""
     fig, ax = figures.new(size=(7.2, 2.7))
     image = ax.imshow(grid, aspect="auto", cmap=figures.SEQUENTIAL)
     ax.set_yticks(range(7), grid.index)
     ax.set_xticks(range(0, 24, 3), [f"{h:02d}" for h in range(0, 24, 3)])
     ax.set_xlabel("hour on the shop's clock")
     ax.grid(visible=False)
-    fig.colorbar(image, ax=ax, label="sessions an hour", pad=0.02)
+    fig.colorbar(image, ax=ax, label=f"{noun} an hour", pad=0.02)
     return fig
 
 
-def daily_line(table: pd.DataFrame, column: str = "sessions") -> Figure:
-    """A count by day, its mean over seven days, and the two busiest days marked."""
+def daily_line(table: pd.DataFrame, noun: str = "sessions") -> Figure:
+    """Sessions by day, their mean over seven days, and the peaks; `noun` names what they are."""
+    column = "sessions"
     fig, ax = figures.new(size=(7.2, 3.0))
     ax.plot(table.index, table[column], color="#9db8c8", lw=0.9, label="each day")
     smooth = table[column].rolling(7, center=True).mean()
     ax.plot(table.index, smooth, color=figures.COLOURS[0], lw=2, label="mean of 7 days")
-    top = peaks(table, column)
+    top = peaks(table)
     ax.plot(top.index, top, figures.MARKS[2], color=figures.COLOURS[1], ms=8, label="peaks")
     for day, value in top.items():
         ax.annotate(f"{day.day} {day:%b}", (day, value), xytext=(7, -3),
                     textcoords="offset points")  # fmt: skip
-    ax.set(ylabel=column, ylim=(0, 1.3 * table[column].max()))
+    ax.set(ylabel=noun, ylim=(0, 1.3 * table[column].max()))
     ax.xaxis.set_major_formatter(_month_axis(ax))
     ax.legend(loc="upper left", ncols=3)
     return fig
