@@ -161,6 +161,8 @@ def execute(run: Run, *, only: Sequence[str] = (), cores: int = 2, force: bool =
             f"no chapter {n!r} in this run.{_nearest(n, chapters)} It has: {', '.join(chapters)}."
             for n in unknown
         )
+    if not chapters:
+        return
     run.logs.mkdir(exist_ok=True)
     targets = [str(run.chapters / f"{name}.ipynb") for name in only or chapters]
     command = [

@@ -9,7 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
+
+from precmark.tables import write_table
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -39,7 +42,7 @@ def cli(*arguments: object, cwd: Path = ROOT, **kwargs) -> subprocess.CompletedP
 
 RUN_CARD = {
     "source": {
-        "name": "tiny", "title": "Tiny shop", "says": ["purchases", "clock"], "simulated": False,
+        "name": "tiny", "title": "Tiny shop", "says": ["purchases", "clock", "users"], "simulated": False,
         "timezone": "Europe/London", "currency": "GBP", "licence": "", "reference": "", "notes": [],
     },
     "fingerprint": "abc",
@@ -93,4 +96,5 @@ def tiny_project(tmp_path) -> Path:
     folder = tmp_path / "runs" / "tiny"
     folder.mkdir(parents=True)
     (folder / "run.json").write_text(json.dumps(RUN_CARD))
+    write_table(pd.DataFrame({"user_code": [0]}), folder / "results/contract/events.parquet")
     return tmp_path
