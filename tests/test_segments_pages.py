@@ -164,6 +164,17 @@ def test_a_gap_is_judged_by_its_interval(gap, verdict, word):
     assert word in sentences.on_gap(gap, "The map", "RFM")
 
 
+def test_what_only_a_simulation_shows_is_assumed():
+    better, worse = Gap(0.05, 0.01, 0.09), Gap(-0.05, -0.09, -0.01)
+    assert sentences.verdict_on_gap(better, simulated=True) == "holds if assumed"
+    assert sentences.verdict_on_gap(worse, simulated=True) == "not reproduced"
+
+
+def test_returns_are_said():
+    assert sentences.on_returns(41.2).endswith("within 41 days")
+    assert sentences.on_returns(float("nan")).startswith("Nobody")
+
+
 def test_future_and_personas_are_said(fitted):
     profile, som, group = fitted
     told = separation(group, group == 1)
