@@ -42,8 +42,9 @@ def cli(*arguments: object, cwd: Path = ROOT, **kwargs) -> subprocess.CompletedP
 
 RUN_CARD = {
     "source": {
-        "name": "tiny", "title": "Tiny shop", "says": ["purchases", "clock", "users"], "simulated": False,
-        "timezone": "Europe/London", "currency": "GBP", "licence": "", "reference": "", "notes": [],
+        "name": "tiny", "title": "Tiny shop", "says": ["purchases", "clock", "users"],
+        "simulated": False, "timezone": "Europe/London", "currency": "GBP", "licence": "",
+        "reference": "", "notes": [],
     },
     "fingerprint": "abc",
     "signature": "abc",
