@@ -292,6 +292,7 @@ def test_live_streams_and_machines_have_their_shares(store, events):
     live = events["event"].isin([*LIVE_EVENTS, "login"])
     assert 0.1 < live.mean() < 0.27
     sessions = (events["event"] == "view")[~live].groupby(events["session_id"]).sum()
+    assert sessions.min() >= 1
     machines = sessions[sessions > 100]
     assert 1 <= len(machines) <= 5e-4 * len(sessions)
     assert sessions[sessions <= 100].max() <= 62

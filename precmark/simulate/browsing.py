@@ -20,11 +20,11 @@ _DEPTH_SHARE = 0.3  # of the spread of session lengths that belongs to the user
 _FIRST = (0.88, 0.12, 0.0, 0.0)
 _NEXT = (
     (0.865, 0.055, 0.080, 0.0),
-    (0.900, 0.100, 0.0, 0.0),
+    (1.000, 0.0, 0.0, 0.0),  # what a search finds is looked at
     (0.800, 0.080, 0.030, 0.090),
     (0.900, 0.100, 0.0, 0.0),
 )
-_DWELL_LOG_S = np.log([27.6, 12.3, 6.5, 4.8]).astype(np.float32)
+_DWELL_LOG_S = np.log([28.1, 12.5, 6.6, 4.9]).astype(np.float32)
 _DWELL_SD = np.array([0.95, 0.6, 0.6, 0.6], dtype=np.float32)
 _PACE_SD = 0.35
 
@@ -68,7 +68,7 @@ def _length_thresholds() -> np.ndarray:
     from scipy.special import ndtri
 
     tail = np.arange(3, MOST_CLICKS + 1)
-    weight = (tail - 1.6) ** -2.165
+    weight = (tail - 1.6) ** -2.32
     shares = np.concatenate([[0.575, 0.2215], 0.2035 * weight / weight.sum()])
     return ndtri(np.cumsum(shares)[:-1]).astype(np.float32)
 
@@ -149,6 +149,7 @@ def _walk(
     user, place = user[order], offset[order]
     first_kinds, next_kinds = _kind_tables()
     kind = first_kinds[rng.integers(0, 256, len(order), dtype=np.uint8)]
+    kind[count[order] == 1] = VIEW  # so that every session holds a page view
     first = category = opening[order]
     item = _draw_items(rng, people, user, category)
     for step, m in enumerate(sizes):
