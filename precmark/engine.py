@@ -57,8 +57,11 @@ def timestamp_micros(us: int) -> ibis.expr.datatypes.Timestamp(timezone="UTC"):
 
 
 @ibis.udf.scalar.builtin
-def bit_count(bits: int) -> int:
-    """How many bits of a non-negative integer are set; the same name in both engines."""
+def bit_count(bits: int) -> ibis.expr.datatypes.int32:
+    """How many bits of a non-negative integer are set; the same name in both engines.
+
+    DuckDB gives a tiny integer and Spark an int: cast the result before adding.
+    """
 
 
 def connect(engine: str = "duckdb", *, threads: int | None = None, memory_limit: str = "3GB"):

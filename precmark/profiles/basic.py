@@ -157,18 +157,21 @@ def age_rule(
     )
 
 
-def known_users(events: ibis.Table, users: ibis.Table | None, rows: Rows) -> ibis.Table:
+def known_users(
+    events: ibis.Table, users: ibis.Table | None, active: ibis.Table, rows: Rows
+) -> ibis.Table:
     """The users whom the store knows as of the date, with their attributes as stated.
 
     Known is who had an event before the as-of date, or had registered by then, or stands in the
-    users table without a registration date and without any event at all.
+    users table without a registration date and without any event at all. `active` holds the
+    users (``user``) with an event before the as-of date.
 
     Returns
     -------
     ibis.Table
         ``user`` (int32), ``user_id`` and the columns of the contract's users table.
     """
-    active = rows.table.select("user").distinct().mutate(active=True)
+    active = active.mutate(active=True)
     ever = events.group_by("user_code").aggregate(user_id=events.user_id.arbitrary())
     ever = ever.select(user=ever.user_code.cast("int32"), id_of_events=ever.user_id)
     if users is None:

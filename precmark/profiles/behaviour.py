@@ -9,6 +9,7 @@ from __future__ import annotations
 import ibis
 
 from precmark.profiles.counts import (
+    MS,
     counted,
     day_class,
     day_words,
@@ -26,15 +27,14 @@ from precmark.profiles.dictionary import (
     VALID_WATCH_S,
     WEEKDAYS,
 )
-from precmark.profiles.rows import MS
 
 SHORT = (3, 7, 30)
 MIDDLE = (7, 30)
 
 
 def activity(rows: ibis.Table, span_days: int) -> dict:
-    """Events of any kind: counts, days, hours of the day (Table 2, row 8); `seen` is for RFM."""
-    out = counted(rows, "events", (*SHORT, 0))
+    """Events of any kind: counts, days, parts of the day (Table 2, row 8); all page views."""
+    out = counted(rows, "events", (*SHORT, 0)) | counted(rows, "views", (0,), rows.event == "view")
     out["events_prev_30"] = rows.count(where=(rows.age >= 30) & (rows.age < 60))
     for name in HOUR_BINS:
         out |= counted(rows, f"events_{name}", (30,), part_of_day(rows, name))
@@ -56,8 +56,8 @@ def watching(rows: ibis.Table) -> dict:
 
 
 def viewing(rows: ibis.Table) -> dict:
-    """Page views, the shop's counterpart of watching."""
-    out = counted(rows, "views", (*SHORT, 0))
+    """Page views of the last 30 days, the shop's counterpart of watching."""
+    out = counted(rows, "views", SHORT)
     out |= counted(rows, "long_views", MIDDLE, rows.amount > LONG_VIEW_S * MS)
     out |= seconds(rows, "view_s", MIDDLE)
     for part in PARTS_OF_DAY:
@@ -85,10 +85,6 @@ def deeds(rows: ibis.Table, span_days: int) -> dict:
     out["recency_days"] = rows.age.min(where=bought).cast("int64") + 1
     out |= day_words(rows, "bought", span_days, bought)
     return out | day_words(rows, "login", 30, of_kind(rows, "login"))
-
-
-DEEDS = ("chat", "gift", "login", "search", "cart", "purchase", "cancel")
-"""The events that :func:`deeds` reads."""
 
 
 # -------------------------------------------------------------- per user and item or category

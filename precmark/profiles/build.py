@@ -14,11 +14,13 @@ from precmark.profiles import behaviour
 from precmark.profiles.basic import AgeRule, attributes, known_users, rule_of
 from precmark.profiles.counts import days_set, of_kind
 from precmark.profiles.dictionary import HOUR_BINS, dictionary, features, units
-from precmark.profiles.lists import ranked
+from precmark.profiles.lists import ranked, with_texts, write_lists
 from precmark.profiles.pairs import ALL
 from precmark.profiles.rows import Rows, rows_before
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from precmark.runs import Run
 
 _MAY_BE_MISSING = ("watch_interval_h_", "share_", "recency_days", "days_since_")
@@ -33,9 +35,12 @@ class Profiles:
     profile : ibis.Table
         One row a user: ``user_id``, ``user_code`` and the dictionary's features in its order.
         Unordered.
-    lists : ibis.Table
-        Long: ``user_id``, ``user_code``, ``list``, ``window_days`` (0: whole history), ``rank``
-        (from 1), ``item_id``, ``value`` (in the dictionary's unit). Unordered.
+    list_codes : ibis.Table
+        The lists in numbers (:func:`precmark.profiles.lists.ranked`).
+    rows : Rows
+        The coded log.
+    ids : ibis.Table
+        ``user`` (the user_code) and ``user_id`` of each user.
     ages : AgeRule
         Which ages were believed.
     as_of : datetime.date
@@ -45,10 +50,29 @@ class Profiles:
     """
 
     profile: ibis.Table
-    lists: ibis.Table
+    list_codes: ibis.Table
+    rows: Rows
+    ids: ibis.Table
     ages: AgeRule
     as_of: dt.date
     logins_from_events: bool
+
+    @property
+    def lists(self) -> ibis.Table:
+        """The lists, long: one row a user, list, window and rank. Unordered.
+
+        ``user_id``, ``user_code``, ``list``, ``window_days`` (0: whole history), ``rank`` (from
+        1), ``item_id`` (a broadcaster, channel, product or category) and ``value`` (in the
+        dictionary's unit). Ties go to the smaller text.
+        """
+        return with_texts(self.list_codes, self.rows, self.ids)
+
+    def write(self, profile: Path, lists: Path) -> None:
+        """Write the profile (in the order of user_code) and the lists (of user_code, list,
+        window and rank) as Parquet files, each whole or not at all.
+        """
+        write_whole(self.profile.order_by("user_code"), profile, units())
+        write_lists(self.list_codes, self.rows, self.ids, lists)
 
 
 def build_profiles(
@@ -90,35 +114,35 @@ def build_profiles(
     Deep Learning, Tables 1 to 3, doi 10.65102/is20261254.
     """
     rows = rows_before(events, as_of=as_of, timezone=timezone)
-    known = keep(rows.con, known_users(events, users, rows))
+    active = behaviour.activity(rows.every, rows.span_days)
+    active = keep(rows.con, rows.every.group_by("user").aggregate(**active))
+    known = keep(rows.con, known_users(events, users, active.select("user"), rows))
     ages = rule_of(known)
     pairs = [spec.table(rows) for spec in ALL]
-    has_logins = bool(rows.table.filter(of_kind(rows.table, "login")).limit(1).count().execute())
-    wide = _side_by_side(attributes(known, rows, ages), rows, pairs)
+    has_logins = bool(rows.deeds.filter(of_kind(rows.deeds, "login")).limit(1).count().execute())
+    wide = _side_by_side(attributes(known, rows, ages), active, rows, pairs)
     profile = _finished(wide, rows, has_logins)
-    ids = known.select("user", "user_id")
-    long = ranked(rows, pairs).join(ids, "user")
-    long = long.select(
-        "user_id",
-        long.user.cast("int64").name("user_code"),
-        *("list", "window_days", "rank", "item_id", "value"),
+    return Profiles(
+        profile=profile,
+        list_codes=ranked(pairs),
+        rows=rows,
+        ids=known.select("user", "user_id"),
+        ages=ages,
+        as_of=rows.as_of,
+        logins_from_events=not has_logins,
     )
-    return Profiles(profile, long, ages, rows.as_of, not has_logins)
 
 
-def _side_by_side(base: ibis.Table, rows: Rows, pairs: list[ibis.Table]) -> ibis.Table:
+def _side_by_side(
+    base: ibis.Table, active: ibis.Table, rows: Rows, pairs: list[ibis.Table]
+) -> ibis.Table:
     """`base` with the counts of each kind of event and the variety of each table of pairs."""
-    log = rows.table
-    kinds = [(log, behaviour.activity(log, rows.span_days))]
-    for events, days, measures in (
-        (("watch",), 30, behaviour.watching),
-        (("view",), 0, behaviour.viewing),
-        (behaviour.DEEDS, 0, lambda t: behaviour.deeds(t, rows.span_days)),
-    ):
-        chosen = log.filter(of_kind(log, *events))
-        chosen = chosen.filter(chosen.age < days) if days else chosen
-        kinds.append((chosen, measures(chosen)))
-    tables = [table.group_by("user").aggregate(**exprs) for table, exprs in kinds]
+    kinds = (
+        (rows.watches, behaviour.watching(rows.watches)),
+        (rows.views, behaviour.viewing(rows.views)),
+        (rows.deeds, behaviour.deeds(rows.deeds, rows.span_days)),
+    )
+    tables = [active, *(table.group_by("user").aggregate(**exprs) for table, exprs in kinds)]
     for spec, table in zip(ALL, pairs, strict=True):
         if spec.variety:
             variety = {
@@ -203,9 +227,6 @@ def write_profiles(
     events = read(con, run.need("sessions/events"))
     users = read(con, run.table_path("contract/users")) if run.has("contract/users") else None
     made = build_profiles(events, users, as_of=as_of, timezone=run.source.timezone)
-    profile = made.profile.order_by("user_code")
-    write_whole(profile, run.table_path("profiles/profile"), units())
-    lists = made.lists.order_by("user_code", "list", "window_days", "rank")
-    write_whole(lists, run.table_path("profiles/lists"), {"window_days": "days"})
+    made.write(run.table_path("profiles/profile"), run.table_path("profiles/lists"))
     run.write("profiles/dictionary", dictionary(), {"window_days": "days"})
     return made

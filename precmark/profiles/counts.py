@@ -6,9 +6,15 @@ from collections.abc import Iterable
 
 import ibis
 
+from precmark.contract.schema import EVENT_NAMES
 from precmark.engine import MONEY_PARTS, bit_count
 from precmark.profiles.dictionary import HOUR_BINS, PARTS_OF_DAY, WEEKDAYS
-from precmark.profiles.rows import CODES, MS
+
+CODES = {name: code for code, name in enumerate(EVENT_NAMES)}
+"""The small number that stands for each event name."""
+
+MS = 1000
+"""Durations are summed in whole milliseconds, so that the order of rows changes no digit."""
 
 WORD_DAYS = 62
 """Days of activity kept in one 64-bit number, a bit a day, the sign left alone."""
@@ -63,14 +69,13 @@ def _sum(rows: ibis.Table, where):
 
 def part_of_day(rows: ibis.Table, part: str):
     """Whether a row falls in part of the day `part`, a key of PARTS_OF_DAY or HOUR_BINS."""
-    first, after = {**PARTS_OF_DAY, **HOUR_BINS}[part]
-    return (rows.hour >= first) & (rows.hour < after)
+    names = list(PARTS_OF_DAY) if part in PARTS_OF_DAY else list(HOUR_BINS)
+    return rows.part == names.index(part)
 
 
 def day_class(rows: ibis.Table, weekday: str):
     """Whether a row falls on a day of class `weekday`, a key of WEEKDAYS."""
-    first, last = WEEKDAYS[weekday]
-    return (rows.weekday >= first) & (rows.weekday <= last)
+    return rows.day_class == list(WEEKDAYS).index(weekday)
 
 
 def mean_interval_h(rows: ibis.Table, days: int):
@@ -87,7 +92,7 @@ def day_words(rows: ibis.Table, name: str, span_days: int, where=None) -> dict:
 
     Distinct days are counted by the bits that are set: one pass, no second grouping by day.
     """
-    bit = ibis.literal(1, "int64") << (rows.age % WORD_DAYS)
+    bit = ibis.literal(1).cast("int64") << (rows.age % WORD_DAYS)
     words = -(-span_days // WORD_DAYS)
     return {
         f"{name}_{k}": bit.bit_or(
@@ -105,8 +110,5 @@ def days_set(words: list, days: int = 0, *, after: int = 0):
     `after` leaves out the most recent days; a window other than 0 must lie in the first word.
     """
     if not days:
-        total = bit_count(words[0])
-        for word in words[1:]:
-            total = total + bit_count(word)
-        return total.cast("int64")
+        return sum(bit_count(word).cast("int64") for word in words)
     return bit_count(words[0] & ((1 << days) - (1 << after))).cast("int64")

@@ -16,7 +16,7 @@ from precmark.profiles.behaviour import (
     viewed_product,
     watched,
 )
-from precmark.profiles.counts import both, named, of_kind, within
+from precmark.profiles.counts import named, of_kind
 from precmark.profiles.dictionary import PARTS_OF_DAY, WEEKDAYS
 from precmark.profiles.rows import Rows
 
@@ -30,10 +30,10 @@ class Pairs:
     Attributes
     ----------
     key : {"item", "category"}
+    log : {"watches", "views", "deeds"}
+        Which rows are read (:class:`precmark.profiles.rows.Rows`).
     events : tuple of str
-        The events counted.
-    days : int
-        Rows further back are not read; 0 for the whole history.
+        Which events of these; empty for all.
     measures : function
         From coded rows to named expressions (:mod:`precmark.profiles.behaviour`).
     lists : dict
@@ -43,17 +43,18 @@ class Pairs:
     """
 
     key: str
+    log: str
     events: tuple[str, ...]
-    days: int
     measures: object
     lists: dict[tuple[str, int], str] = field(default_factory=dict)
     variety: dict[str, str] = field(default_factory=dict)
 
     def table(self, rows: Rows) -> ibis.Table:
         """The pairs of `rows`, kept: ``user``, the key and the measures."""
-        table = rows.table
-        wanted = both(of_kind(table, *self.events), within(table, self.days))
-        table = table.filter(wanted, table[self.key].notnull())
+        table = getattr(rows, self.log)
+        table = table.filter(table[self.key].notnull())
+        if self.events:
+            table = table.filter(of_kind(table, *self.events))
         pairs = table.group_by("user", self.key).aggregate(**self.measures(table))
         return keep(rows.con, pairs.rename(thing=self.key))
 
@@ -73,7 +74,7 @@ def _orders(things: str) -> dict[tuple[str, int], str]:
 
 ALL = (
     Pairs(
-        "item", ("watch",), 30, watched,
+        "item", "watches", (), watched,
         _lists({
             "broadcasters_by_duration": "s",
             "broadcasters_by_count": "n",
@@ -82,7 +83,7 @@ ALL = (
         {f"broadcasters_watched_{d}": f"n_{d}" for d in _D},
     ),
     Pairs(
-        "category", ("watch",), 30, watched,
+        "category", "watches", (), watched,
         _lists({
             "channels_by_duration": "s",
             "channels_by_count": "n",
@@ -91,7 +92,7 @@ ALL = (
         {f"channels_watched_{d}": f"n_{d}" for d in _D},
     ),
     Pairs(
-        "item", SOCIAL, 0, social,
+        "item", "deeds", SOCIAL, social,
         {("followed", 0): "follows", ("gifted", 0): "gifts", ("commented", 0): "comments"}
         | _lists({
             "broadcasters_by_chats": "chats",
@@ -105,12 +106,12 @@ ALL = (
         },
     ),
     Pairs(
-        "item", ("view",), 30, viewed_product,
+        "item", "views", (), viewed_product,
         _lists({"products_by_views": "n", "products_by_long_views": "long"}),
         {f"products_viewed_{d}": f"n_{d}" for d in _D},
     ),
     Pairs(
-        "category", ("view",), 30, viewed,
+        "category", "views", (), viewed,
         _lists({
             "categories_by_duration": "s",
             "categories_by_views": "n",
@@ -119,10 +120,10 @@ ALL = (
         {f"categories_viewed_{d}": f"n_{d}" for d in _D},
     ),
     Pairs(
-        "item", ORDERS, 0, ordered,
+        "item", "deeds", ORDERS, ordered,
         {("carted", 0): "carts", ("bought", 0): "purchases"} | _orders("products"),
         {"products_carted": "carts", "products_bought": "purchases"},
     ),
-    Pairs("category", ORDERS, 0, ordered, _orders("categories")),
+    Pairs("category", "deeds", ORDERS, ordered, _orders("categories")),
 )  # fmt: skip
 """Every table of pairs that the profile needs."""

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import ibis
 
-from precmark.contract.schema import EVENT_NAMES
 from precmark.engine import (
     DAY_US,
+    MONEY_PARTS,
     check_amounts,
     day_start_us,
-    in_parts,
     keep,
     local_clock,
     microseconds,
     zone_of,
 )
 from precmark.errors import InputError
+from precmark.profiles.counts import CODES, MS
 
-CODES = {name: code for code, name in enumerate(EVENT_NAMES)}
-"""The small number that stands for each event name."""
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-MS = 1000
-"""Durations are summed in whole milliseconds, so that the order of rows changes no digit."""
+DEEDS = (
+    "chat", "comment", "gift", "follow", "login", "search", "cart", "purchase", "cancel",
+)  # fmt: skip
+"""The events that are counted by kind over more than the last 30 days, views aside."""
 
-_TIMED = ("view", "watch")
 _EPOCH = dt.date(1970, 1, 1)
 
 
@@ -38,16 +40,21 @@ class Rows:
     ----------
     con : ibis backend
         Where the tables live.
-    table : ibis.Table
-        One row an event: ``user`` (int32, the user_code), ``code`` (int8, see :data:`CODES`),
-        ``age`` (int32, days between the event's date and the last day before the as-of date, so
-        that ``age < d`` is the window of d days), ``hour`` (int8, 0-23) and ``weekday`` (int8,
-        Monday 0) on the store's clock, ``item`` and ``category`` (int32, missing where there is
-        none), ``us`` (int64, microseconds since 1970 UTC) and ``amount`` (float64, a whole
-        number: milliseconds of a view or watch, else 1/10,000 of the event's value).
+    every : ibis.Table
+        One row an event, computed where it is read: ``user`` (int32, the user_code), ``event``,
+        ``age`` (int16, days between the event's date and the last day before the as-of date, so
+        that ``age < d`` is the window of d days), ``part`` (int16, 0-3, the place in PARTS_OF_DAY)
+        and ``day_class`` (int16, 0-2, the place in WEEKDAYS) on the store's clock.
+    watches, views : ibis.Table
+        The watch and view events of the last 30 days, kept: the columns of `every` but event,
+        ``code`` (int16, see :data:`precmark.profiles.counts.CODES`), ``item`` and ``category``
+        (int32, missing where there is none), ``us`` (int64, microseconds since 1970 UTC) and
+        ``amount`` (float64, a whole number: milliseconds, in `deeds` 1/10,000 of the value).
+    deeds : ibis.Table
+        The other events that are counted by kind (:data:`DEEDS`), whole history, same columns.
     items, categories : ibis.Table
-        ``text`` and ``code``: the item or category that a code stands for, codes in the order of
-        the text.
+        ``text`` and ``code``: the item or category that a code stands for, codes from 0 in the
+        order of the text.
     as_of : datetime.date
         The profile knows what happened before this day began on the store's clock.
     as_of_us : int
@@ -58,7 +65,10 @@ class Rows:
     """
 
     con: object
-    table: ibis.Table
+    every: ibis.Table
+    watches: ibis.Table
+    views: ibis.Table
+    deeds: ibis.Table
     items: ibis.Table
     categories: ibis.Table
     as_of: dt.date
@@ -70,7 +80,7 @@ class Rows:
 def rows_before(
     events: ibis.Table, *, as_of: dt.date | str | None = None, timezone: str = "UTC"
 ) -> Rows:
-    """Code the events before `as_of`.
+    """The events before `as_of`, coded.
 
     Parameters
     ----------
@@ -89,44 +99,68 @@ def rows_before(
     """
     con = events._find_backend()
     us = microseconds(con, events.timestamp)
-    seen = events.aggregate(
-        first=us.min(),
-        last=us.max(),
-        largest=events.value.max(),
-        has_items=events.item_id.count() > 0,
-        has_categories=events.category.count() > 0,
-    )
-    first, last, largest, has_items, has_categories = seen.execute().iloc[0]
+    seen = events.aggregate(first=us.min(), last=us.max(), largest=events.value.max())
+    first, last, largest = seen.execute().iloc[0]
     if first is None or first != first:
         raise InputError("the log holds no events, so there is nothing to profile.")
     check_amounts(largest)
     as_of = check_as_of(as_of, int(first), int(last), timezone)
     as_of_us = day_start_us(as_of, timezone)
+    to_local = local_clock(timezone, int(first), as_of_us)
+    today = (as_of - _EPOCH).days
     items = _codes_of(con, events.item_id)
     categories = _codes_of(con, events.category)
-    known = events.filter(us < as_of_us)
-    known = _with_code(known, "item", "item_id", items if has_items else None)
-    known = _with_code(known, "category_code", "category", categories if has_categories else None)
-    to_local = local_clock(timezone, int(first), as_of_us)
-    local = to_local(microseconds(con, known.timestamp))
-    known = known.mutate(us=microseconds(con, known.timestamp), day=local // DAY_US, local=local)
-    today = (as_of - _EPOCH).days
-    seconds = in_parts(known.duration_s.fill_null(0.0), MS)
-    money = in_parts(known.value.fill_null(0.0))
-    code = known.event.cases(*CODES.items(), else_=-1).cast("int8")
-    table = known.select(
-        user=known.user_code.cast("int32"),
-        code=code,
-        age=(today - 1 - known.day).cast("int32"),
-        hour=((known.local - known.day * DAY_US) // (DAY_US // 24)).cast("int8"),
-        weekday=((known.day + 3) % 7).cast("int8"),
-        item=known.item,
-        category=known.category_code,
-        us=known.us,
-        amount=ibis.ifelse(known.event.isin(_TIMED), seconds, money).cast("float64"),
+    month_us = day_start_us(as_of - dt.timedelta(days=30), timezone)
+    known = _with_clock(events.mutate(us=us).filter(us < as_of_us), to_local, today)
+    # The same as age < 30, but asked of a stored column, before any clock is computed.
+    recent = known.filter(known.us >= month_us)
+
+    def coded(rows: ibis.Table, amount: str, parts: int) -> ibis.Table:
+        return keep(con, _coded(rows, items, categories, rows[amount], parts))
+
+    return Rows(
+        con=con,
+        every=known.select("user", "event", "age", "part", "day_class"),
+        watches=coded(recent.filter(recent.event == "watch"), "duration_s", MS),
+        views=coded(recent.filter(recent.event == "view"), "duration_s", MS),
+        deeds=coded(known.filter(known.event.isin(DEEDS)), "value", MONEY_PARTS),
+        items=items,
+        categories=categories,
+        as_of=as_of,
+        as_of_us=as_of_us,
+        timezone=timezone,
+        span_days=today - to_local(int(first)) // DAY_US,
     )
-    start = to_local(int(first)) // DAY_US
-    return Rows(con, keep(con, table), items, categories, as_of, as_of_us, timezone, today - start)
+
+
+def _with_clock(known: ibis.Table, to_local: Callable, today: int) -> ibis.Table:
+    """`known` with user, age, part and day_class; by steps, so that each is computed once."""
+    known = known.mutate(hours=(to_local(known.us) / (DAY_US / 24)).floor().cast("int32"))
+    known = known.mutate(hour=known.hours % 24)
+    known = known.mutate(day=((known.hours - known.hour) / 24).cast("int32"))
+    weekday = (known.day + 3) % 7
+    day_class = ibis.cases((weekday == 5, 0), (weekday == 6, 1), else_=2)
+    part = ibis.cases((known.hour < 6, 0), (known.hour < 12, 1), (known.hour < 18, 2), else_=3)
+    return known.mutate(
+        user=known.user_code.cast("int32"),
+        age=(today - 1 - known.day).cast("int16"),
+        part=part.cast("int16"),
+        day_class=day_class.cast("int16"),
+    )
+
+
+def _coded(
+    rows: ibis.Table, items: ibis.Table, categories: ibis.Table, amount, parts: int
+) -> ibis.Table:
+    """The columns of :attr:`Rows.watches`, `amount` in whole 1/`parts`."""
+    # Held as float64 up to 2^53, where sums of whole numbers are exact in any order.
+    whole = (amount.fill_null(0.0) * float(parts)).round().cast("float64")
+    code = rows.event.cases(*CODES.items(), else_=-1).cast("int16")
+    rows = rows.mutate(amount=whole, code=code)
+    rows = _with_code(rows, "item", "item_id", items)
+    rows = _with_code(rows, "thing", "category", categories)
+    columns = ["user", "code", "age", "part", "day_class", "item", "us", "amount"]
+    return rows.select(*columns, category=rows.thing)
 
 
 def check_as_of(as_of: dt.date | str | None, first_us: int, last_us: int, timezone: str) -> dt.date:
@@ -165,8 +199,6 @@ def _codes_of(con, column: ibis.expr.types.StringColumn) -> ibis.Table:
     return keep(con, texts.mutate(code=ibis.row_number().over(order_by="text").cast("int32")))
 
 
-def _with_code(events: ibis.Table, name: str, column: str, codes: ibis.Table | None) -> ibis.Table:
-    if codes is None:
-        return events.mutate(**{name: ibis.null("int32")})
+def _with_code(events: ibis.Table, name: str, column: str, codes: ibis.Table) -> ibis.Table:
     codes = codes.select(text_=codes.text, **{name: codes.code})
     return events.left_join(codes, events[column] == codes.text_).drop("text_")
