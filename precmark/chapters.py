@@ -82,6 +82,12 @@ def maker_of(table: str) -> str:
     return next((c.name for c in registry().values() if folder in c.makes), "data")
 
 
+def left_out(run: Run) -> dict[str, str]:
+    """The chapters that the data of `run` cannot fill, and why."""
+    reasons = {name: card.lacks(run) for name, card in registry().items()}
+    return {name: why for name, why in reasons.items() if why}
+
+
 def notebook_path(chapter: str) -> Path:
     """The source of `chapter`, relative to the repository's root."""
     return Path("notebooks") / f"{chapter}.ipynb"

@@ -82,12 +82,14 @@ def _describe(checked: Checked) -> str:
 
     lines = []
     for table in checked.tables.values():
-        lines.append(f"{table.table}: {table.rows:,} rows, {table.users:,} users")
+        lines.append(f"{table.table}: {table.rows:,} rows")
+        if table.users:
+            lines[-1] += f", {table.users:,} users"
         if table.start and table.end:
             lines[-1] += f", {table.start:%Y-%m-%d %H:%M} to {table.end:%Y-%m-%d %H:%M} UTC"
         if table.ignored:
             lines.append(f"  columns not used: {', '.join(table.ignored)}")
-        lines += [f"  set aside: {n:,} rows, {reason}" for reason, n in table.set_aside.items()]
+        lines += [f"  set aside: {n:,} x {reason}" for reason, n in table.set_aside.items()]
     lines.append("The log holds " + "; ".join(CAPABILITIES[c] for c in sorted(checked.says)) + ".")
     lacking = [CAPABILITIES[c] for c in CAPABILITIES if c not in checked.says and c != "truth"]
     if lacking:
@@ -184,8 +186,9 @@ def run(
       precmark run --name mystore --only 03_segmentation -p 03_segmentation.max_segments=6
     """
     from precmark import runs
+    from precmark.chapters import left_out
     from precmark.prepare import Wanted, prepare, request_for
-    from precmark.workflow import check_parameters, execute, left_out
+    from precmark.workflow import check_parameters, execute
 
     tables = {"events": events, "users": users, "items": items, "assignments": assignments,
               "visits": visits}  # fmt: skip

@@ -72,7 +72,7 @@ class Request:
     Attributes
     ----------
     label : str
-        Short words for the stamp, e.g. ``"simulate sample"``.
+        Short words for the stamp, e.g. ``"online-retail"``.
     signature : str
         Changes when the input or the way of reading it does: then the data step runs again.
     load : callable
@@ -156,11 +156,11 @@ def _data_problems(wanted: Wanted) -> list[str]:
 def _simulation_request(wanted: Wanted) -> Request:
     from precmark.simulate import simulate
 
-    label = f"simulate {wanted.simulate}"
+    label = f"simulated store, {wanted.simulate} scale, world {wanted.world}, seed {wanted.seed}"
     code = _file_signature([Path(__file__).parent / "simulate"])
     return Request(
         label,
-        _digest(label, wanted.world, wanted.seed, code),
+        _digest(label, code),
         lambda: simulate(wanted.simulate, world=wanted.world, seed=wanted.seed),
         wanted,
     )
@@ -171,7 +171,7 @@ def _data_request(wanted: Wanted) -> Request:
 
     path = wanted.file or adapters.find(wanted.data) or adapters.get(wanted.data)
     return Request(
-        f"data {wanted.data}",
+        wanted.data,
         _digest(wanted.data, _file_signature([path])),
         lambda: adapters.load(wanted.data, path),
         wanted,
@@ -184,7 +184,7 @@ def _files_request(wanted: Wanted) -> Request:
     paths = [path for given in wanted.files.values() for path in find(given)]
     names = ", ".join(Path(p).name for given in wanted.files.values() for p in given)
     return Request(
-        f"files {names}",
+        names,
         _digest(_file_signature(paths), _options_text(wanted.options)),
         lambda: wanted.files,
         wanted,
@@ -292,7 +292,7 @@ def _build(
         temporary.write_text(_key_for(folder, data))
     ingested = ingest(incoming, data, request.wanted.options, name=folder.name)
     for reason, rows in ingested.checked.set_aside.items():
-        say(f"  set aside: {rows:,} rows of {reason}")
+        say(f"  set aside: {rows:,} x {reason}")
     events = ingested.checked.tables.get("events")
     card = {
         "source": ingested.source,

@@ -39,12 +39,6 @@ def chapters_of(run: str) -> list[str]:
     ]
 
 
-def left_out(run: Run) -> dict[str, str]:
-    """The chapters that the data of `run` cannot fill, and why."""
-    reasons = {name: card.lacks(run) for name, card in registry().items()}
-    return {name: why for name, why in reasons.items() if why}
-
-
 def chapter_parameters(run: str, chapter: str) -> str:
     """papermill's parameters of `chapter` in `run`, as base64 YAML: safe in any shell."""
     card = json.loads((Path(run) / "run.json").read_text())

@@ -35,7 +35,7 @@ def test_a_log_becomes_tables_and_sessions(log, tmp_path):
     assert len(run.table("contract/events")) == 60
     assert run.table("sessions/sessions")["events"].sum() == 60
     assert run.card["parameters"] == {
-        "data": "files log.csv", "as_of": "2024-03-29", "engine": "duckdb"
+        "data": "log.csv", "as_of": "2024-03-29", "engine": "duckdb"
     }  # fmt: skip
     assert (run.private / "key").stat().st_mode & 0o077 == 0
 
