@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from precmark import __version__
-from precmark.errors import InputError
+from precmark.errors import InputError, rows_text
 
 if TYPE_CHECKING:
     from precmark.contract import Checked
@@ -82,14 +82,14 @@ def _describe(checked: Checked) -> str:
 
     lines = []
     for table in checked.tables.values():
-        lines.append(f"{table.table}: {table.rows:,} rows")
+        lines.append(f"{table.table}: {rows_text(table.rows)}")
         if table.users:
             lines[-1] += f", {table.users:,} users"
         if table.start and table.end:
             lines[-1] += f", {table.start:%Y-%m-%d %H:%M} to {table.end:%Y-%m-%d %H:%M} UTC"
         if table.ignored:
             lines.append(f"  columns not used: {', '.join(table.ignored)}")
-        lines += [f"  set aside: {n:,} x {reason}" for reason, n in table.set_aside.items()]
+        lines += [f"  set aside: {rows_text(n)}, {reason}" for reason, n in table.set_aside.items()]
     lines.append("The log holds " + "; ".join(CAPABILITIES[c] for c in sorted(checked.says)) + ".")
     lacking = [CAPABILITIES[c] for c in CAPABILITIES if c not in checked.says and c != "truth"]
     if lacking:

@@ -6,6 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 
+def rows_text(count: int) -> str:
+    """`count` rows in words: ``"1 row"``, ``"1,234 rows"``."""
+    return f"{count:,} row" + ("s" if count != 1 else "")
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing that is wrong with the input.
@@ -33,7 +38,7 @@ class Problem:
     def __str__(self) -> str:
         where = ""
         if self.rows:
-            where = f" ({self.rows:,} row{'s' if self.rows != 1 else ''}"
+            where = f" ({rows_text(self.rows)}"
             if self.first_rows:
                 where += ", first " + ", ".join(str(r) for r in self.first_rows)
             where += ")"

@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from precmark.contract import Options
-from precmark.errors import InputError
+from precmark.errors import InputError, rows_text
 from precmark.runs import Run, write_card
 from precmark.source import Dataset
 from precmark.tables import whole_file
@@ -292,7 +292,7 @@ def _build(
         temporary.write_text(_key_for(folder, data))
     ingested = ingest(incoming, data, request.wanted.options, name=folder.name)
     for reason, rows in ingested.checked.set_aside.items():
-        say(f"  set aside: {rows:,} x {reason}")
+        say(f"  set aside: {rows_text(rows)}, {reason}")
     events = ingested.checked.tables.get("events")
     card = {
         "source": ingested.source,

@@ -197,8 +197,8 @@ ASIDE = {
         lambda: log(user_id=[None, " ", *(f"u{i % 5}" for i in range(38))]),
         "2 rows, no user_id",
     ),
-    "negative values": (lambda: with_cell("value", -3), "1 rows, value below 0"),
-    "not finite": (lambda: with_cell("value", float("inf")), "1 rows, value not finite"),
+    "negative values": (lambda: with_cell("value", -3), "1 row, value below 0"),
+    "not finite": (lambda: with_cell("value", float("inf")), "1 row, value not finite"),
     "exact duplicates": (
         lambda: pd.concat([log(), log().iloc[:7]]), "7 rows, exact duplicate"
     ),
