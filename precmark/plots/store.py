@@ -43,7 +43,8 @@ def depth_curve(table: pd.DataFrame) -> Figure:
         if n in (1, 2, 3, 5):
             ax.annotate(f"{share:.1%}", (n, share), xytext=(6, 6), textcoords="offset points")
     ax.set_yscale("log")
-    ax.yaxis.set_major_formatter(lambda v, _: f"{100 * v:g} %")
+    for axis_part in (ax.yaxis.set_major_formatter, ax.yaxis.set_minor_formatter):
+        axis_part(lambda v, _: f"{100 * v:g} %" if f"{v:.0e}"[0] in "125" else "")
     ax.set_xticks(table["page_views"])
     ax.set(xlabel="page view reached", ylabel="share of sessions")
     return fig
