@@ -189,3 +189,36 @@ def test_future_and_personas_are_said(fitted):
     assert found.table.persona[0] in lines[0]
     lives = pd.DataFrame({"lifecycle": ["new", "new", "lapsed", "active"]})
     assert sentences.on_lifecycle(lives).startswith("50% new")
+
+
+def test_the_past_knows_nothing_later(tiny_run):
+    from precmark.runs import Run
+    from precmark.segments.past import past_profile
+
+    # London, winter: the store's midnight is UTC's
+    times = ["2020-12-01 10:00", "2020-12-09 23:59", "2020-12-10 00:00", "2020-12-20 08:00"]
+    events = pd.DataFrame(
+        {
+            "user_id": ["a", "b", "b", "c"],
+            "timestamp": pd.to_datetime(times, utc=True).as_unit("us"),
+            "event": ["view", "purchase", "view", "view"],
+            "session_id": ["s1", "s2", "s3", "s4"],
+            "item_id": "p",
+            "category": "x",
+            "value": [np.nan, 5.0, np.nan, np.nan],
+            "quantity": [np.nan, 1.0, np.nan, np.nan],
+            "duration_s": np.nan,
+            "platform": "web",
+            "text": pd.array([None] * 4, dtype="str"),
+            "user_code": np.arange(4) - np.array([0, 0, 1, 1]),
+            "row": np.arange(1, 5),
+            "session_code": np.arange(4),
+            "position": 1,
+        }
+    )
+    run = Run(tiny_run)
+    run.write("sessions/events", events)
+    past = past_profile(run, "2020-12-10")
+    assert past.user_id.tolist() == ["a", "b"]
+    assert past.events.tolist() == [1, 1]
+    assert past.frequency.tolist() == [0, 1]
