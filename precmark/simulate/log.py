@@ -146,36 +146,10 @@ def _add_clicks(log: Log, past: History) -> None:
     )
 
 
-def _add_orders(
-    log: Log, config: Config, past: History, placed: Orders, shop_sessions: int
-) -> None:
-    session = _order_sessions(placed, shop_sessions)
+def _add_orders(log: Log, config: Config, past: History, placed: Orders, first: int) -> None:
+    session = _order_sessions(placed, first)
     user = past.visits.user[past.logged[placed.session]]
-    later = np.flatnonzero(placed.later)
-    start = return_start_ms(config, past, placed)
-    about = {"item": placed.item, "category": placed.category}
-    log.add(
-        len(later),
-        user=user[later],
-        at_ms=start[later],
-        event=_CODE["view"],
-        session=session[later],
-        duration_ms=(placed.cart_ms - start)[later],
-        **{k: v[later] for k, v in about.items()},
-    )
-    # The cart's click belongs to what follows the decision; before it, it could be the k-th.
-    carted = np.flatnonzero(placed.decision >= 0)
-    if config.k == 2:
-        carted = carted[~placed.later[carted]]
-    log.add(
-        len(carted),
-        user=user[carted],
-        at_ms=placed.cart_ms[carted],
-        event=_CODE["cart"],
-        session=session[carted],
-        duration_ms=(placed.at_ms - placed.cart_ms)[carted],
-        **{k: v[carted] for k, v in about.items()},
-    )
+    _add_way_to_checkout(log, config, past, placed, user, session)
     order = placed.line_order
     log.add(
         len(order),
@@ -201,6 +175,37 @@ def _add_orders(
         value=placed.line_value[line],
         quantity=placed.line_quantity[line],
     )
+
+
+def _add_way_to_checkout(
+    log: Log,
+    config: Config,
+    past: History,
+    placed: Orders,
+    user: np.ndarray,
+    session: np.ndarray,
+) -> None:
+    """The second look of those who come back to buy, and the cart before an order."""
+    later = np.flatnonzero(placed.later)
+    start = return_start_ms(config, past, placed)
+    # The cart's click belongs to what follows the decision; before it, it could be the k-th.
+    carted = np.flatnonzero(placed.decision >= 0)
+    if config.k == 2:
+        carted = carted[~placed.later[carted]]
+    for event, rows, begin, end in (
+        ("view", later, start, placed.cart_ms),
+        ("cart", carted, placed.cart_ms, placed.at_ms),
+    ):
+        log.add(
+            len(rows),
+            user=user[rows],
+            at_ms=begin[rows],
+            event=_CODE[event],
+            session=session[rows],
+            item=placed.item[rows],
+            category=placed.category[rows],
+            duration_ms=(end - begin)[rows],
+        )
 
 
 def _order_sessions(placed: Orders, shop_sessions: int) -> np.ndarray:
