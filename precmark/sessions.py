@@ -177,8 +177,8 @@ def _check_rules(gap_minutes: float, max_views: int) -> None:
 
 def _only_bots(sessions: int, max_views: int) -> Problem:
     return Problem(
-        f"nobody is left: each of the {sessions:,} sessions has more than {max_views} page views, "
-        "which only programs make",
+        f"nobody is left: each session found, {sessions:,} in all, has more than {max_views} page "
+        "views, which only programs make",
         "Check that session ids tell visits apart, or raise the limit with --max-views.",
     )
 
