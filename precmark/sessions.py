@@ -237,7 +237,7 @@ def _counted(rows: ibis.Table) -> ibis.Table:
         idless=rows.idless.min(),
         first_us=rows.us.min(),
         last_us=rows.end_us.max(),
-        first_row=rows.row.min(),
+        first_row=rows.row.min(where=rows.position == 1),
         events=rows.count(),
         parts=rows.parts.sum().cast("float64"),
         **counts,
