@@ -48,7 +48,7 @@ class NumberChoice:
     table : pandas.DataFrame
         One row a number: ``segments``; ``silhouette`` with ``silhouette_low`` and
         ``silhouette_high`` (95 % over users); ``stability``, the mean adjusted Rand index between
-        the fit and its refits on random halves, with ``stability_low`` and ``stability_high``
+        the fit and its refits on random subsets, with ``stability_low`` and ``stability_high``
         (the middle 95 % of refits) and ``stability_sd``; ``smallest_share`` (0 to 1);
         ``eligible`` and ``chosen`` (bool).
     """
@@ -106,8 +106,8 @@ def stability(
     """Adjusted Rand index between the fit and each refit on random users, refits by numbers.
 
     Each refit sees half of `points`, at most `rows`, and labels all of them; 1 is the same
-    segments, 0 what chance would give. A refit sees fewer users than the fit did, so the figure
-    errs towards caution.
+    segments, 0 what chance would give. A refit sees fewer users than the fit did: if that matters,
+    the figure errs towards caution.
 
     References
     ----------

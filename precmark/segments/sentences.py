@@ -32,7 +32,7 @@ def on_choice(choices: Mapping[str, NumberChoice]) -> str:
             continue
         row = choice.table[choice.table.chosen].iloc[0]
         lines.append(
-            f"{name.capitalize()}: **{choice.chosen}** segments. Refits on random halves of the "
+            f"{name.capitalize()}: **{choice.chosen}** segments. Refits on random subsets of the "
             f"users agree with them at an adjusted Rand index of {row.stability:.2f} on average "
             f"({row.stability_low:.2f} to {row.stability_high:.2f}), so another sample would give "
             f"{strength(row.stability)} segments; its silhouette is {row.silhouette:.2f}."
