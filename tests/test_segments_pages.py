@@ -120,6 +120,8 @@ def test_cards_shares_rates_and_curves(fitted):
 def test_strength_in_words():
     said = [sentences.strength(x) for x in (0.95, 0.7, 0.4, 0.1)]
     assert said == ["almost the same", "much the same", "partly the same", "largely different"]
+    assert sentences.way(0.7) == "in much the same way"
+    assert sentences.way(0.1) == "in largely different ways"
 
 
 def test_choice_is_said_with_its_figures():

@@ -23,6 +23,12 @@ def strength(index: float) -> str:
     return "largely different"
 
 
+def way(index: float) -> str:
+    """How two segmentations with this adjusted Rand index part the users, in words."""
+    words = strength(index)
+    return f"in {words} ways" if words == "largely different" else f"in {words} way"
+
+
 def on_choice(choices: Mapping[str, NumberChoice]) -> str:
     """Which number of segments the rule picked for each segmentation, and how firm that is."""
     lines = []
