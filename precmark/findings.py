@@ -50,11 +50,8 @@ def sentences(found: pd.DataFrame) -> list[str]:
 
 
 def claims_table(found: pd.DataFrame) -> pd.DataFrame:
-    """`found` as the page prints it: title of the chapter first, headed in words."""
+    """`found` as the page prints it: headed in words, without the reasons, which stand above it."""
     table = found.assign(chapter=[registry()[c].title for c in found["chapter"]])
-    return table.rename(
-        columns={
-            "chapter": "Chapter", "claim": "Claim", "place": "Place", "paper": "Paper",
-            "ours": "Here", "verdict": "Verdict", "why": "Why",
-        }
-    )  # fmt: skip
+    headings = {"chapter": "Chapter", "claim": "Claim", "place": "Place", "paper": "Paper",
+                "ours": "Here", "verdict": "Verdict"}  # fmt: skip
+    return table[list(headings)].rename(columns=headings)
