@@ -39,7 +39,7 @@ def coverage_bars(table: pd.DataFrame, label: str) -> Figure:
     ax.invert_yaxis()
     ax.set(xlim=(0, 116), xlabel="% of users with a value", xticks=range(0, 101, 20))
     ax.grid(axis="y", visible=False)
-    ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, borderaxespad=0)
+    ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, borderaxespad=0, frameon=False)
     return fig
 
 
@@ -63,14 +63,14 @@ def age_histogram(rule: AgeRule, *, marks: dict[int, str] | None = None) -> Figu
     ax.step(counts.age, counts.expected, where="mid", color="black", lw=1, ls=figures.LINES[1],
             label="expected from the neighbours")  # fmt: skip
     users = counts.set_index("age").users
-    for age, text in (marks or {int(a): f"{a}: {users[a]:,.0f}" for a in spikes.age}).items():
+    for age, text in (marks or {int(a): f"age {a}: {users[a]:,.0f}" for a in spikes.age}).items():
         side = "right" if age > (rule.low + rule.high) / 2 else "left"
         ax.annotate(text, (age, users[age]), xytext=(-7 if side == "right" else 7, 2),
                     textcoords="offset points", ha=side, fontsize=9)  # fmt: skip
     ax.set(xlabel="age, years", ylabel="users", xlim=(rule.low - 1, rule.high + 1))
     ax.set_ylim(0, 1.12 * max(users.max(), 1))
     ax.yaxis.set_major_formatter(lambda v, _: f"{v:,.0f}")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=3)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=3, frameon=False)
     return fig
 
 
@@ -78,7 +78,7 @@ def reach_bars(table: pd.DataFrame) -> Figure:
     """Users with any event by window, and empty cells of the features of that window."""
     fig, ax = figures.new(size=(7.2, 2.9))
     at = np.arange(len(table))
-    series = (("share", "users with any event"), ("empty", "cells that are empty"))
+    series = (("share", "users with any event"), ("empty_cells", "cells that are empty"))
     for i, (column, label) in enumerate(series):
         values = 100 * table[column].to_numpy(dtype=float)
         y = at + 0.2 * (2 * i - 1)
@@ -92,7 +92,7 @@ def reach_bars(table: pd.DataFrame) -> Figure:
     ax.invert_yaxis()
     ax.set(xlim=(0, 110), xlabel="%", xticks=range(0, 101, 20))
     ax.grid(axis="y", visible=False)
-    ax.legend(loc="upper center", bbox_to_anchor=(0.45, -0.2), ncols=2)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.45, -0.2), ncols=2, frameon=False)
     return fig
 
 
@@ -112,15 +112,15 @@ def time_bars(hours: pd.DataFrame, weekdays: pd.DataFrame) -> Figure:
     left = axes[0, 0]
     _grouped(left, 100 * hours, list(hours.columns), ("events", "users", "watching"))
     left.axhline(25, color="black", lw=1, ls=figures.LINES[3])
-    left.set(xlabel="hours on the store's clock", ylabel="% of the last 30 days")
+    left.set(xlabel="hours on the store's clock", ylabel="% of 30 days")
     if by_day:
         right = axes[0, 1]
         _grouped(right, weekdays, by_day, (None, "page views a day", "watching a day"))
         right.axhline(1, color="black", lw=1, ls=figures.LINES[3])
-        right.set(ylabel="a day, 1 = the window's mean day")
+        right.set(ylabel="times the mean day")
     for ax in axes[0]:
         ax.grid(axis="x", visible=False)
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=8.5)
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=8.5, frameon=False)
     return fig
 
 
@@ -144,6 +144,8 @@ def tail_panels(table: pd.DataFrame, units: dict[str, str]) -> Figure:
     units : dict
         Column of the profile to unit.
     """
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     features = list(dict.fromkeys(table.feature))
     rows = -(-len(features) // 3)
     fig, axes = figures.new(rows, 3, size=(7.2, 0.4 + 2.1 * rows), sharey=True, squeeze=False)
@@ -155,6 +157,10 @@ def tail_panels(table: pd.DataFrame, units: dict[str, str]) -> Figure:
         ax.plot(part.at_least.iloc[[0, -1]], 100 * part.share.iloc[[0, -1]], "o", ms=4,
                 color=figures.COLOURS[0])  # fmt: skip
         ax.set(xscale="log", yscale="log")
+        low, high = part.at_least.min(), part.at_least.max()
+        ax.set_xlim(0.8 * min(low, high / 10), 1.25 * max(high, 10 * low))
+        ax.xaxis.set_major_locator(LogLocator(numticks=4))
+        ax.xaxis.set_minor_formatter(NullFormatter())
         ax.set_title(feature, fontsize=9.5)
         ax.set_xlabel(units.get(feature, ""), fontsize=8.5)
         ax.tick_params(labelsize=8)
@@ -172,8 +178,8 @@ def user_card(card: pd.DataFrame) -> Figure:
     ax.hlines(at, 0, 100 * card.below, color="#9db8c8", lw=2)
     ax.plot(100 * card.below, at, "o", color=figures.COLOURS[0], ms=7)
     for y, row in enumerate(card.itertuples()):
-        ax.text(103, y, f"{row.value:,.5g} {row.unit}", va="center", fontsize=9)
-    ax.set_yticks(at, card.feature.str.replace("_", " "))
+        ax.text(103, y, f"{row.value:,.5g} ({row.unit})", va="center", fontsize=9)
+    ax.set_yticks(at, card.feature)
     ax.invert_yaxis()
     ax.set(xlim=(0, 150), xlabel="% of all users with less", xticks=range(0, 101, 20))
     ax.grid(axis="y", visible=False)
@@ -182,6 +188,8 @@ def user_card(card: pd.DataFrame) -> Figure:
 
 def rfm_panels(profile: pd.DataFrame, currency: str) -> tuple[Figure, pd.DataFrame]:
     """Buyers by recency, frequency and monetary value, and the bins drawn."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     bought = profile[profile.frequency > 0]
     paid = bought.loc[bought.monetary > 0, "monetary"]
     bins = {
@@ -211,5 +219,7 @@ def rfm_panels(profile: pd.DataFrame, currency: str) -> tuple[Figure, pd.DataFra
     axes[0].set_ylabel("buyers")
     axes[1].set_xticks([1, 5, 10, 15], ["1", "5", "10", "15+"])
     axes[2].set_xscale("log")
+    axes[2].xaxis.set_major_locator(LogLocator(numticks=4))
+    axes[2].xaxis.set_minor_formatter(NullFormatter())
     axes[2].xaxis.set_major_formatter(lambda v, _: f"{v:,.0f}" if v >= 1 else f"{v:g}")
     return fig, pd.concat(out, ignore_index=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
 
+from precmark.profiles import Profiles, features, list_entries
 from precmark.profiles.dictionary import HOUR_BINS, WEEKDAYS
 
 WINDOWS = {3: "last 3 days", 7: "last 7 days", 30: "last 30 days", 0: "whole history"}
@@ -23,6 +24,19 @@ _CARD = (
 )  # fmt: skip
 
 
+def summary(made: Profiles, profile: pd.DataFrame, lists: pd.DataFrame) -> pd.DataFrame:
+    """What was made: as-of date, users, features, lists, and where login days come from; text."""
+    facts = {
+        "as of": str(made.as_of),
+        "users": f"{len(profile):,}",
+        "features of each": f"{len(features()):,}",
+        "lists of each, at most": f"{len(list_entries()):,}",
+        "entries in all lists": f"{len(lists):,}",
+        "login days counted from": "any event" if made.logins_from_events else "log-ins",
+    }
+    return pd.Series(facts, name="profile").to_frame()
+
+
 def reach(profile: pd.DataFrame, dictionary: pd.DataFrame, says: Collection[str]) -> pd.DataFrame:
     """What each window sees of the users.
 
@@ -31,7 +45,7 @@ def reach(profile: pd.DataFrame, dictionary: pd.DataFrame, says: Collection[str]
     pandas.DataFrame
         A row a window of :data:`WINDOWS`: ``window``, ``users`` (with an event in it), ``share``
         (of all users, 0-1), ``features`` (columns of that window that the source can fill) and
-        ``empty`` (share of their cells that are 0 or missing, 0-1).
+        ``empty_cells`` (share of these that are 0 or missing, 0-1).
     """
     total = max(len(profile), 1)
     can = dictionary.needs.map(lambda needs: set(filter(None, needs.split(", "))) <= set(says))
@@ -43,7 +57,7 @@ def reach(profile: pd.DataFrame, dictionary: pd.DataFrame, says: Collection[str]
         cells = profile[names].fillna(0) == 0
         empty = float(cells.to_numpy().mean()) if cells.size else np.nan
         out.append((words, int(active.sum()), active.sum() / total, len(names), empty))
-    return pd.DataFrame(out, columns=["window", "users", "share", "features", "empty"])
+    return pd.DataFrame(out, columns=["window", "users", "share", "features", "empty_cells"])
 
 
 def hours(profile: pd.DataFrame, says: Collection[str]) -> pd.DataFrame:
@@ -99,6 +113,23 @@ def weekdays(profile: pd.DataFrame, says: Collection[str], as_of: dt.date) -> pd
     return table
 
 
+def times_table(hours: pd.DataFrame, weekdays: pd.DataFrame) -> pd.DataFrame:
+    """:func:`hours` and :func:`weekdays` in one long table: ``class``, ``measure``, ``value``."""
+    parts = [t.rename_axis("class").reset_index() for t in (hours, weekdays)]
+    long = [part.melt("class", var_name="measure", value_name="value") for part in parts]
+    return pd.concat(long, ignore_index=True)
+
+
+def number_and_value(says: Collection[str]) -> list[tuple[str, str, str]]:
+    """Columns of number and value that a source can fill, and in words of what."""
+    pairs = []
+    if "live" in says:
+        pairs.append(("gifts_30", "gift_value_30", "gifts in the last 30 days"))
+    if {"purchases", "prices"} <= set(says):
+        pairs.append(("purchases", "monetary", "purchases"))
+    return pairs
+
+
 def tail_columns(profile: pd.DataFrame, most: int = 6) -> list[str]:
     """Up to `most` features that say something in this profile: money and time before counts."""
     return [c for c in _TAILS if (profile[c].fillna(0) > 0).sum() > 1][:most]
@@ -124,27 +155,44 @@ def tails(profile: pd.DataFrame, columns: Collection[str]) -> pd.DataFrame:
     return pd.concat(out, ignore_index=True)
 
 
-def concentration(profile: pd.DataFrame, columns: Collection[str], top: float = 0.1) -> pd.Series:
-    """Share (0-1) of each feature's total that the `top` share of all users holds, by feature."""
-    n = int(np.ceil(top * len(profile)))
-    values = profile[list(columns)].fillna(0).clip(lower=0)
-    return pd.Series({c: values[c].nlargest(n).sum() / values[c].sum() for c in columns})
+def concentration(
+    profile: pd.DataFrame, columns: Collection[str], top: float = 0.1
+) -> pd.DataFrame:
+    """How much of each feature the busiest hold, among the users who have any of it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by feature: ``users`` (with a value above 0) and ``top`` (share of the feature's
+        total, 0-1, held by the `top` share of these users, at least one).
+    """
+    rows = {}
+    for column in columns:
+        values = profile.loc[profile[column].fillna(0) > 0, column].astype("float64")
+        first = values.nlargest(int(np.ceil(top * len(values))))
+        rows[column] = (len(values), first.sum() / values.sum())
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["users", "top"])
 
 
 # ---------------------------------------------------------------- one user
 
 
-def example_user(profile: pd.DataFrame, lists: pd.DataFrame) -> int:
-    """The user_code of the user with the most lists; ties: most events in 30 days, first code."""
-    kinds = lists.assign(key=lists.list + lists.window_days.astype(str))
-    counted = kinds.groupby("user_code").key.nunique()
+def example_user(profile: pd.DataFrame, lists: pd.DataFrame, dictionary: pd.DataFrame) -> int:
+    """The user_code of the user with the fullest profile.
+
+    Most of the paper's lists of Table 3, then most lists of any kind, then most events in 30 days,
+    then the first code.
+    """
+    printed = dictionary[(dictionary.kind == "list") & (dictionary.table == 3) & ~dictionary.shop]
+    pairs = lists[["user_code", "list", "window_days"]].drop_duplicates()
     frame = profile[["user_code", "events_30"]].copy()
-    frame["lists"] = frame.user_code.map(counted).fillna(0)
-    order = frame.sort_values(["lists", "events_30", "user_code"], ascending=[False, False, True])
-    return int(order.user_code.iloc[0])
+    for name, chosen in (("printed", pairs[pairs.list.isin(set(printed.name))]), ("any", pairs)):
+        frame[name] = frame.user_code.map(chosen.user_code.value_counts()).fillna(0)
+    keys = ["printed", "any", "events_30", "user_code"]
+    return int(frame.sort_values(keys, ascending=[False, False, False, True]).user_code.iloc[0])
 
 
-def card(profile: pd.DataFrame, user_code: int, units: dict[str, str]) -> pd.DataFrame:
+def card(profile: pd.DataFrame, user_code: int, units: Mapping[str, str]) -> pd.DataFrame:
     """What a user did, and which share of all users did less.
 
     Returns
@@ -184,19 +232,20 @@ def _word(value: object) -> str:
 def user_lists(
     lists: pd.DataFrame, user_code: int, dictionary: pd.DataFrame, table: int = 3
 ) -> pd.DataFrame:
-    """The lists of a user that belong to the paper's `table`: a row a rank, a column a list.
+    """The lists of a user that belong to the paper's `table`, each in its longest window.
 
-    The longest window of each list; cells hold the item and its value with the unit's first word.
+    Returns
+    -------
+    pandas.DataFrame
+        Text: ``list``, ``days``, ``unit`` and ``entries`` (at most ten, each with its value).
     """
     wanted = dictionary[(dictionary.kind == "list") & (dictionary.table == table)]
     wanted = wanted.sort_values(["shop", "row"], kind="stable").drop_duplicates("name", keep="last")
-    mine = lists[lists.user_code == user_code]
-    columns = {}
+    mine = lists[lists.user_code == user_code].sort_values("rank")
+    rows = []
     for entry in wanted.itertuples():
-        rows = mine[(mine.list == entry.name) & (mine.window_days == entry.window_days)]
-        if len(rows):
-            cells = [f"{r.item_id} ({r.value:,.4g})" for r in rows.sort_values("rank").itertuples()]
-            columns[f"{entry.name}, {entry.unit}"] = pd.Series(cells[:10])
-    frame = pd.DataFrame(columns).fillna("")
-    frame.index = pd.RangeIndex(1, len(frame) + 1, name="rank")
-    return frame
+        found = mine[(mine.list == entry.name) & (mine.window_days == entry.window_days)].head(10)
+        if len(found):
+            entries = ", ".join(f"{r.item_id} ({r.value:,.4g})" for r in found.itertuples())
+            rows.append((entry.name, str(entry.window_days), entry.unit, entries))
+    return pd.DataFrame(rows, columns=["list", "days", "unit", "entries"])

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pandas as pd
 
 from precmark.profile_pages.printed import paper_rows
 from precmark.profile_pages.tables import percent
 from precmark.profiles import AgeRule
-
-if TYPE_CHECKING:
-    from precmark.chapters import Chapter
 
 
 def on_ages(rule: AgeRule) -> str:
@@ -45,7 +40,17 @@ def on_reach(table: pd.DataFrame) -> str:
         f"{percent(share['last 30 days'])} of the users had any event in the last 30 days, "
         f"{percent(share['last 7 days'])} in the last 7, {percent(share['last 3 days'])} in the "
         f"last 3. Of the cells in the {long.features:,.0f} features of the last 30 days, "
-        f"{percent(long.empty)} are empty."
+        f"{percent(long.empty_cells)} are empty. {_thin(long.empty_cells)}"
+    )
+
+
+def _thin(empty: float) -> str:
+    if empty < 0.5:
+        return "Most users are described by these windows."
+    return (
+        "Such a profile knows something about a few and nothing about most: a model trained on it "
+        "learns first of all whether somebody was there, and a mean over all users describes "
+        "nobody."
     )
 
 
@@ -67,28 +72,42 @@ def on_hours(table: pd.DataFrame) -> str:
 
 def on_weekdays(table: pd.DataFrame) -> str:
     """How a Saturday and a Sunday compare with a workday, a day each."""
-    kinds = [c for c in table.columns if c.endswith(" a day")]
     parts = []
-    for kind in kinds:
-        work = table.loc["workday", kind]
-        if work:
-            ratios = [
-                f"a {d.capitalize()} {table.loc[d, kind] / work:.2f}" for d in table.index[:2]
+    for kind in (c.removesuffix(" a day") for c in table.columns if c.endswith(" a day")):
+        rate = table[f"{kind} a day"]
+        if rate["workday"]:
+            free = [
+                f"a {d.capitalize()} has {rate[d] / rate['workday']:.2f}" for d in rate.index[:2]
             ]
-            parts.append(f"{kind}: {' and '.join(ratios)} times a workday")
-    days = ", ".join(f"{n} {name}s" for name, n in table.days.items())
-    text = f"The window holds {days}. "
-    return text + (f"By day, {'; '.join(parts)}." if parts else "It saw nothing of this kind.")
+            parts.append(f"{kind}: {' and '.join(free)} times that of a workday")
+    days = ", ".join(f"{n} {name.capitalize()}s" for name, n in table["days"].items())
+    text = f"The window holds {days.replace('Workdays', 'workdays')}. "
+    if not parts:
+        return text + "The source holds neither watching nor page views to divide by them."
+    return text + f"By day, {'; '.join(parts)}."
 
 
-def on_tails(held: pd.Series) -> str:
-    """How concentrated the features are (see :func:`concentration`)."""
-    most, least = held.idxmax(), held.idxmin()
-    if most == least:
-        return f"The top tenth of all users holds {held[most]:.0%} of {most}."
+def on_tails(held: pd.DataFrame) -> str:
+    """How concentrated the features are (see :func:`readings.concentration`)."""
+    most, least = held.top.idxmax(), held.top.idxmin()
+    text = f"The top tenth of those who have any holds {held.top[most]:.0%} of `{most}`"
+    if most != least:
+        text += f" and {held.top[least]:.0%} of `{least}`"
+    return f"{text}; the other features lie between." if len(held) > 2 else f"{text}."
+
+
+def on_number_and_value(number: pd.Series, value: pd.Series, what: str) -> str:
+    """How far the number of gifts or purchases tells their value, among those who made any."""
+    some = (number > 0) & (value > 0)
+    if some.sum() < 30:
+        return f"Too few users have {what} to compare their number with their value."
+    number, value = number[some], value[some]
+    rank = number.rank().corr(value.rank())
+    often, much = number > number.median(), value > value.median()
     return (
-        f"The top tenth of all users holds {held[most]:.0%} of {most} and {held[least]:.0%} of "
-        f"{least}."
+        f"Among the {some.sum():,} users with {what}, number and value have a rank correlation of "
+        f"{rank:.2f}: {percent((often & ~much).mean())} have more than the median number and no "
+        f"more than the median value, {percent((much & ~often).mean())} the other way round."
     )
 
 
@@ -119,23 +138,6 @@ def on_coverage(basic: pd.DataFrame) -> str:
     return text + (f". Not known of anybody: {', '.join(missing)}." if missing else ".")
 
 
-def coverage_verdict(chapter: Chapter, basic: pd.DataFrame) -> None:
-    """Record what the coverage of this run says about the paper's: on its platform nothing."""
-    simulated = chapter.run.source.simulated
-    lines = basic.dropna(subset=["paper"])
-    words = lines["the paper asks for"]
-    chapter.verdict(
-        claim="Gender and age are known of about a quarter of the users",
-        place="Gu, Table 1",
-        paper=", ".join(f"{w} {p:.2f}" for w, p in zip(words, lines.paper, strict=True)),
-        ours=", ".join(f"{w} {o:.2f}" for w, o in zip(words, lines["this run"], strict=True)),
-        verdict="not testable with public data",
-        why="The simulated store was given the printed coverage, so a match proves nothing."
-        if simulated
-        else "Another business; nobody outside sees the platform's users.",
-    )
-
-
 def answer(measured: pd.DataFrame, reach: pd.DataFrame, shares: pd.DataFrame, title: str) -> str:
     """The chapter's answer in words.
 
@@ -147,22 +149,17 @@ def answer(measured: pd.DataFrame, reach: pd.DataFrame, shares: pd.DataFrame, ti
     title : str
         Of the source.
     """
-    rows = len(paper_rows())
     has = measured[(measured.users > 0) & (measured.table > 0)]
-    own = has[~has.shop][["table", "row"]].drop_duplicates()
-    either = has[["table", "row"]].drop_duplicates()
+    own = len(has[~has.shop][["table", "row"]].drop_duplicates())
+    more = len(has[["table", "row"]].drop_duplicates()) - own
     long = reach[reach.window == "last 30 days"].iloc[0]
     good = int((shares.verdict == "reproduced").sum())
     return (
-        f"Of the {rows} rows of Tables 1 to 3, {title} fills {len(own)} as the paper asks"
-        + (
-            f" and {len(either) - len(own)} more by a shop's counterpart"
-            if len(either) > len(own)
-            else ""
-        )
-        + f". The profile is thin: {percent(long.share)} of the users did anything in the "
-        f"last 30 days, and {percent(long.empty)} of its cells for that window are empty. "
-        f"Of the paper's own shares {good} of {len(shares)} follow from its counts as printed."
+        f"Of the {len(paper_rows())} rows of Tables 1 to 3, {title} fills {own} as the paper asks"
+        + (f" and {more} more with a shop's counterpart" if more else "")
+        + f". {percent(long.share)} of the users did anything in the last 30 days, and "
+        f"{percent(long.empty_cells)} of the profile's cells for those days are empty. Of the "
+        f"{len(shares)} shares that Table 1 prints, {good} follow from its counts as they stand."
     )
 
 

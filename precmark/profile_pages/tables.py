@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
@@ -87,7 +87,9 @@ def measure(
     lists: pd.DataFrame,
     dictionary: pd.DataFrame,
     says: Collection[str],
+    *,
     currency: str = "",
+    known: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """How many users have something in each family of the dictionary, and how much.
 
@@ -101,6 +103,9 @@ def measure(
         What the source can say.
     currency : str
         ISO code that takes the place of the unit "money".
+    known : mapping, optional
+        Families whose column is filled from something else in this log, with the share of users
+        who have the real thing (see :func:`filled_otherwise`).
 
     Returns
     -------
@@ -128,8 +133,39 @@ def measure(
             has, amount = _filled(profile[names], attribute=window is None)
             users = float(has.sum() / total)
             mean = float(amount[has].mean()) if has.any() else np.nan
+        if family.family in (known or {}):
+            users = known[family.family]
+            can, mean = users > 0, mean if users > 0 else np.nan
         rows.append({"measured": text, "can_say": can, "users": users, "mean": mean})
     return pd.concat([found, pd.DataFrame(rows)], axis=1)
+
+
+def filled_otherwise(
+    profile: pd.DataFrame, users: pd.DataFrame | None, *, logins_from_events: bool
+) -> dict[str, float]:
+    """Families that a log fills from something else than the paper asks, and how far it need not.
+
+    Tenure falls back on the first event where no registration is known, login days on days with
+    any event where the log has no log-in.
+
+    Parameters
+    ----------
+    profile : pandas.DataFrame
+    users : pandas.DataFrame or None
+        The contract's users: ``user_code`` and ``registered_at``.
+    logins_from_events : bool
+        See :class:`precmark.profiles.Profiles`.
+
+    Returns
+    -------
+    dict
+        Family to the share of users (0-1) who have the real thing.
+    """
+    registered = pd.Series(dtype="int64")
+    if users is not None:
+        registered = users.loc[users.registered_at.notna(), "user_code"]
+    out = {"tenure_days": float(profile.user_code.isin(registered).mean())}
+    return out | ({"login_days_{d}": 0.0} if logins_from_events else {})
 
 
 def _measured(members: list[tuple[str, int]]) -> tuple[int | None, list[str]]:
@@ -203,7 +239,7 @@ def rows_of(measured: pd.DataFrame, table: int, *, shop: bool = False) -> pd.Dat
     first = ~chosen.row.duplicated()
     return pd.DataFrame(
         {
-            "row": chosen.row.astype(str).where(first, ""),
+            "row": (f"{table}." + chosen.row.astype(str)).where(first, ""),
             "the paper asks for": chosen.row.map(asks).where(first, "").fillna(""),
             "here": [
                 f"list {f}" if k == "list" else f
@@ -217,10 +253,7 @@ def rows_of(measured: pd.DataFrame, table: int, *, shop: bool = False) -> pd.Dat
 
 
 def _share(row) -> str:
-    if not row.can_say:
-        return "not in this source"
-    where = f" ({row.measured})" if row.measured else ""
-    return f"{percent(row.users)}{where}"
+    return percent(row.users) if row.can_say else "not in this source"
 
 
 def _mean(row) -> str:
@@ -281,10 +314,10 @@ def scrolling(
     """
     from IPython.display import HTML, display
 
-    table = frame.to_html(index=False, border=0, classes="dataframe")
+    table = frame.to_html(index=False, border=0)
     text = (
-        f'<div role="region" tabindex="0" aria-label="{html.escape(label, quote=True)}" '
-        f'style="max-height: {height}; overflow: auto;">{table}</div>'
+        f'<div class="precmark-scroll" role="region" tabindex="0" style="max-height: {height}" '
+        f'aria-label="{html.escape(label, quote=True)}">{table}</div>'
     )
     if download is not None:
         name, whole = download
