@@ -21,6 +21,9 @@ from precmark.source import Source
 from precmark.tables import whole_file
 
 
+_CHECKED = "# NBVAL_CHECK_OUTPUT\n"  # For the tests, as is fmt: skip; not for readers.
+
+
 class BookFailed(Exception):
     """Sphinx refused the pages; the text holds its warnings and errors."""
 
@@ -126,7 +129,8 @@ def page(notebook: dict, source: Source) -> dict:
             continue
         if {"parameters", "injected-parameters"} & set(tags):  # The stamp prints them.
             cell["metadata"]["tags"] = [*tags, "remove-cell"]
-        cells.append(cell)
+        text = "".join(cell["source"]).replace("  # fmt: skip", "").replace(_CHECKED, "")
+        cells.append({**cell, "source": text})
     return {**notebook, "cells": cells}
 
 

@@ -225,7 +225,7 @@ def test_no_purchase_at_all_is_allowed_and_said(precmark, tmp_path):
     assert "does not hold purchases" in out
 
 
-@pytest.mark.parametrize("name", ["a/b", "../shop", "/tmp/shop", ".hidden", "", "a b"])
+@pytest.mark.parametrize("name", ["a/b", "../shop", "/shop", ".hidden", "", "a b"])
 def test_a_run_name_that_is_no_folder_name(precmark, tiny_project, tmp_path, name):
     (tmp_path / "e.csv").write_bytes(csv(log()))
     before = sorted(tiny_project.rglob("*"))

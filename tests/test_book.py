@@ -48,3 +48,9 @@ def test_injected_parameters_are_hidden_from_readers():
     assert [c["metadata"]["tags"] for c in made["cells"]] == [
         ["injected-parameters", "remove-cell"]
     ]
+
+
+def test_remarks_for_tools_are_not_shown_to_readers():
+    source = "# NBVAL_CHECK_OUTPUT\nshow(\n    1, 2,\n)  # fmt: skip"
+    made = book.page({"cells": [{"metadata": {}, "source": source}]}, SHOP)
+    assert made["cells"][0]["source"] == "show(\n    1, 2,\n)"
