@@ -43,15 +43,8 @@ def coverage_bars(table: pd.DataFrame, label: str) -> Figure:
     return fig
 
 
-def age_histogram(rule: AgeRule, *, marks: dict[int, str] | None = None) -> Figure:
-    """Users by age, default values hatched, with what the neighbours would suggest.
-
-    Parameters
-    ----------
-    rule : AgeRule
-    marks : dict, optional
-        Ages to be written on, with their text.
-    """
+def age_histogram(rule: AgeRule) -> Figure:
+    """Users by age, default values hatched, with what the neighbours would suggest."""
     counts = rule.counts
     fig, ax = figures.new(size=(7.2, 3.4))
     kept = counts[~counts.spike]
@@ -62,13 +55,13 @@ def age_histogram(rule: AgeRule, *, marks: dict[int, str] | None = None) -> Figu
                hatch=figures.HATCHES[1], label="taken for a default value")  # fmt: skip
     ax.step(counts.age, counts.expected, where="mid", color="black", lw=1, ls=figures.LINES[1],
             label="expected from the neighbours")  # fmt: skip
-    users = counts.set_index("age").users
-    for age, text in (marks or {int(a): f"age {a}: {users[a]:,.0f}" for a in spikes.age}).items():
-        side = "right" if age > (rule.low + rule.high) / 2 else "left"
-        ax.annotate(text, (age, users[age]), xytext=(-7 if side == "right" else 7, 2),
-                    textcoords="offset points", ha=side, fontsize=9)  # fmt: skip
+    for spike in spikes.itertuples():
+        right = spike.age > (rule.low + rule.high) / 2
+        ax.annotate(f"age {spike.age}: {spike.users:,.0f} users", (spike.age, spike.users),
+                    xytext=(-7 if right else 7, 2), textcoords="offset points",
+                    ha="right" if right else "left", fontsize=9)  # fmt: skip
     ax.set(xlabel="age, years", ylabel="users", xlim=(rule.low - 1, rule.high + 1))
-    ax.set_ylim(0, 1.12 * max(users.max(), 1))
+    ax.set_ylim(0, 1.12 * max(counts.users.max(), 1))
     ax.yaxis.set_major_formatter(lambda v, _: f"{v:,.0f}")
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=3, frameon=False)
     return fig
@@ -149,6 +142,7 @@ def tail_panels(table: pd.DataFrame, units: dict[str, str]) -> Figure:
     features = list(dict.fromkeys(table.feature))
     rows = -(-len(features) // 3)
     fig, axes = figures.new(rows, 3, size=(7.2, 0.4 + 2.1 * rows), sharey=True, squeeze=False)
+    fig.get_layout_engine().set(hspace=0.08)
     for ax in axes.flat[len(features) :]:
         ax.set_visible(False)
     for i, (ax, feature) in enumerate(zip(axes.flat, features, strict=False)):
@@ -188,38 +182,37 @@ def user_card(card: pd.DataFrame) -> Figure:
 
 def rfm_panels(profile: pd.DataFrame, currency: str) -> tuple[Figure, pd.DataFrame]:
     """Buyers by recency, frequency and monetary value, and the bins drawn."""
-    from matplotlib.ticker import LogLocator, NullFormatter
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
     bought = profile[profile.frequency > 0]
     paid = bought.loc[bought.monetary > 0, "monetary"]
-    bins = {
-        "recency": (bought.recency_days, np.linspace(0, max(bought.recency_days.max(), 1), 25)),
-        "frequency": (bought.frequency.clip(upper=15), np.arange(0.5, 16)),
-        "monetary": (paid, np.geomspace(paid.min(), paid.max() * 1.001, 25)),
-    }
-    labels = (
-        "days since the last purchase",
-        "days with a purchase",
-        f"{currency or 'money'} spent",
-    )
-    fig, axes = figures.new(1, 3, size=(7.2, 2.8), sharey=False)
+    panels = [
+        ("recency", bought.recency_days, np.linspace(0, max(bought.recency_days.max(), 1), 25),
+         "days since the last purchase"),
+        ("frequency", bought.frequency.clip(upper=15), np.arange(0.5, 16), "days with a purchase"),
+    ]  # fmt: skip
+    if len(paid):
+        edges = np.geomspace(paid.min(), paid.max() * 1.001, 25)
+        panels.append(("monetary", paid, edges, f"{currency or 'money'} spent"))
+    fig, axes = figures.new(1, len(panels), size=(7.2, 2.8))
     out = []
-    for i, (ax, (name, (values, edges))) in enumerate(zip(axes, bins.items(), strict=True)):
+    for i, (ax, (name, values, edges, label)) in enumerate(zip(axes, panels, strict=True)):
         counts, _ = np.histogram(values, edges)
-        out.append(
-            pd.DataFrame({"measure": name, "from": edges[:-1], "to": edges[1:], "users": counts})
-        )
+        table = {"measure": name, "from": edges[:-1], "to": edges[1:], "users": counts}
+        out.append(pd.DataFrame(table))
         ax.bar(edges[:-1], counts, width=np.diff(edges), align="edge", ec="white", lw=0.4,
                color=figures.COLOURS[i])  # fmt: skip
         ax.set_title(name.capitalize(), fontsize=10)
-        ax.set_xlabel(labels[i], fontsize=9)
+        ax.set_xlabel(label, fontsize=9)
         ax.tick_params(labelsize=8)
+        ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
         ax.yaxis.set_major_formatter(lambda v, _: f"{v:,.0f}")
         ax.grid(axis="x", visible=False)
     axes[0].set_ylabel("buyers")
     axes[1].set_xticks([1, 5, 10, 15], ["1", "5", "10", "15+"])
-    axes[2].set_xscale("log")
-    axes[2].xaxis.set_major_locator(LogLocator(numticks=4))
-    axes[2].xaxis.set_minor_formatter(NullFormatter())
-    axes[2].xaxis.set_major_formatter(lambda v, _: f"{v:,.0f}" if v >= 1 else f"{v:g}")
+    if len(paid):
+        axes[2].set_xscale("log")
+        axes[2].xaxis.set_major_locator(LogLocator(numticks=4))
+        axes[2].xaxis.set_minor_formatter(NullFormatter())
+        axes[2].xaxis.set_major_formatter(lambda v, _: f"{v:,.0f}" if v >= 1 else f"{v:g}")
     return fig, pd.concat(out, ignore_index=True)

@@ -180,15 +180,19 @@ def concentration(
 def example_user(profile: pd.DataFrame, lists: pd.DataFrame, dictionary: pd.DataFrame) -> int:
     """The user_code of the user with the fullest profile.
 
-    Most of the paper's lists of Table 3, then most lists of any kind, then most events in 30 days,
+    Most of the paper's lists of Table 3, then most lists of any kind, then most entries in them,
     then the first code.
     """
     printed = dictionary[(dictionary.kind == "list") & (dictionary.table == 3) & ~dictionary.shop]
-    pairs = lists[["user_code", "list", "window_days"]].drop_duplicates()
-    frame = profile[["user_code", "events_30"]].copy()
-    for name, chosen in (("printed", pairs[pairs.list.isin(set(printed.name))]), ("any", pairs)):
-        frame[name] = frame.user_code.map(chosen.user_code.value_counts()).fillna(0)
-    keys = ["printed", "any", "events_30", "user_code"]
+    names = lists[["user_code", "list"]].drop_duplicates()
+    frame = profile[["user_code"]].copy()
+    for key, rows in (
+        ("printed", names[names.list.isin(set(printed.name))]),
+        ("any", names),
+        ("entries", lists),
+    ):
+        frame[key] = frame.user_code.map(rows.user_code.value_counts()).fillna(0)
+    keys = ["printed", "any", "entries", "user_code"]
     return int(frame.sort_values(keys, ascending=[False, False, False, True]).user_code.iloc[0])
 
 

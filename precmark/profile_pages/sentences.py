@@ -133,9 +133,9 @@ def on_coverage(basic: pd.DataFrame) -> str:
     missing = [name.replace("_", " ") for name, s in share.items() if s == 0]
     some = [f"{n.replace('_', ' ')} of {percent(s)}" for n, s in share.items() if 0 < s < 0.99]
     full = int((share >= 0.99).sum())
-    text = f"{full} of {len(share)} attributes are known of nearly every user"
-    text += f"; {', '.join(some)}" if some else ""
-    return text + (f". Not known of anybody: {', '.join(missing)}." if missing else ".")
+    text = f"Known of nearly every user: {full} of {len(share)} attributes"
+    text += f"; {', '.join(some)} of the users" if some else ""
+    return text + (f". Known of nobody: {', '.join(missing)}." if missing else ".")
 
 
 def answer(measured: pd.DataFrame, reach: pd.DataFrame, shares: pd.DataFrame, title: str) -> str:

@@ -241,10 +241,7 @@ def rows_of(measured: pd.DataFrame, table: int, *, shop: bool = False) -> pd.Dat
         {
             "row": (f"{table}." + chosen.row.astype(str)).where(first, ""),
             "the paper asks for": chosen.row.map(asks).where(first, "").fillna(""),
-            "here": [
-                f"list {f}" if k == "list" else f
-                for k, f in zip(chosen.kind, chosen.family, strict=True)
-            ],
+            "here": _titles(chosen),
             "days": chosen.windows,
             "users with any": [_share(r) for r in chosen.itertuples()],
             "their mean": [_mean(r) for r in chosen.itertuples()],
@@ -275,21 +272,22 @@ def percent(share: float) -> str:
 def dictionary_page(dictionary: pd.DataFrame) -> pd.DataFrame:
     """The dictionary by families, as text: where in the paper, name, unit, windows and formula."""
     found = families(dictionary)
-    place = [f"{t}.{r}" if t else "" for t, r in zip(found.table, found.row, strict=True)]
     return pd.DataFrame(
         {
-            "table.row": place,
-            "name": [
-                f"list {f}" if k == "list" else f
-                for k, f in zip(found.kind, found.family, strict=True)
-            ],
-            "beyond the paper": np.where(found.shop, "yes", ""),
-            "days": found.windows,
-            "unit": found.unit,
+            "name": _titles(found),
             "formula": found.formula,
+            "unit": found.unit,
+            "days": found.windows,
+            "row": [f"{t}.{r}" if t else "" for t, r in zip(found.table, found.row, strict=True)],
+            "beyond the paper": np.where(found.shop, "yes", ""),
             "needs": [", ".join(sorted(needs)) for needs in found.needs],
         }
     )
+
+
+def _titles(found: pd.DataFrame) -> list[str]:
+    pairs = zip(found.kind, found.family, strict=True)
+    return [f"list {family}" if kind == "list" else family for kind, family in pairs]
 
 
 def scrolling(
@@ -297,6 +295,7 @@ def scrolling(
     label: str,
     *,
     height: str = "24rem",
+    width: str = "100%",
     download: tuple[str, pd.DataFrame] | None = None,
 ) -> None:
     """Display `frame` as a table that scrolls inside the page in both directions.
@@ -307,14 +306,15 @@ def scrolling(
         Of text.
     label : str
         Its name for those who cannot see it.
-    height : str
-        CSS length.
+    height, width : str
+        CSS lengths: how much is seen at once, and how wide the table is at least.
     download : tuple, optional
         File name without ending, and a table that a link below offers as CSV.
     """
     from IPython.display import HTML, display
 
     table = frame.to_html(index=False, border=0)
+    table = table.replace("<table", f'<table style="min-width: {width}"', 1)
     text = (
         f'<div class="precmark-scroll" role="region" tabindex="0" style="max-height: {height}" '
         f'aria-label="{html.escape(label, quote=True)}">{table}</div>'
