@@ -7,6 +7,7 @@ import importlib.util
 import os
 import shutil
 import tempfile
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -18,6 +19,8 @@ from precmark.tables import whole_file, with_units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    import pyarrow as pa
 
 ENGINES = ("duckdb", "spark")
 """The engines by the name given to ``--engine``."""
@@ -32,6 +35,7 @@ LARGEST_MONEY = 1e12
 """A line's value above this is taken for a mistake, not money."""
 
 _PARTITIONS = 8
+_HELD: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 BATCH_ROWS = 500_000
 """Rows that pass between an engine and a file at a time."""
 
@@ -54,6 +58,11 @@ def make_timestamptz(us: int) -> ibis.expr.datatypes.Timestamp(timezone="UTC"):
 @ibis.udf.scalar.builtin
 def timestamp_micros(us: int) -> ibis.expr.datatypes.Timestamp(timezone="UTC"):
     """Instant from microseconds since 1970 in Spark."""
+
+
+@ibis.udf.agg.builtin
+def bit_or(bits: int) -> int:
+    """All bits set in any row; the same name in both engines, though Ibis knows only one."""
 
 
 @ibis.udf.scalar.builtin
@@ -132,7 +141,9 @@ def _connect_spark(threads: int | None, memory_limit: str):
 def keep(con, table: ibis.Table) -> ibis.Table:
     """`table`, computed once now (DuckDB) or at first use (Spark) and held by the connection."""
     if con.name == "pyspark":
-        return con.create_view(ibis.util.gen_name("kept"), table.cache())
+        # Ibis drops a cached table once nobody holds it, and expressions made from it do not.
+        _HELD.setdefault(con, []).append(table.cache())
+        return _HELD[con][-1]
     return con.create_table(ibis.util.gen_name("kept"), table, temp=True)
 
 
@@ -170,7 +181,7 @@ def write_whole(
 
     batches = table.to_pyarrow_batches(chunk_size=BATCH_ROWS)
     known = {name: unit for name, unit in (units or {}).items() if name in batches.schema.names}
-    schema = with_units(batches.schema, known)
+    schema = with_units(_in_utc(batches.schema), known)
     with (
         whole_file(path) as temporary,
         pq.ParquetWriter(temporary, schema, compression="zstd") as out,
@@ -178,6 +189,16 @@ def write_whole(
         for batch in batches:
             out.write_batch(batch.cast(schema))
     return Path(path)
+
+
+def _in_utc(schema: pa.Schema) -> pa.Schema:
+    """`schema` with every instant in UTC: Spark hands its instants over without their zone."""
+    import pyarrow as pa
+
+    utc = pa.timestamp("us", tz="UTC")
+    return pa.schema(
+        [f.with_type(utc) if pa.types.is_timestamp(f.type) else f for f in schema], schema.metadata
+    )
 
 
 def in_parts(amount: ibis.expr.types.NumericColumn, parts: int = MONEY_PARTS):

@@ -256,7 +256,7 @@ def _coded(counted: ibis.Table) -> ibis.Table:
     coded = counted.mutate(
         session_code=(counted.first_code + counted.nth).cast("int64"),
         is_new=counted.nth == 0,
-        duration_s=(counted.last_us - counted.first_us) / 1e6,
+        duration_s=(counted.last_us - counted.first_us).cast("float64") / 1e6,
         purchased=counted.purchases > 0,
         revenue=counted.parts / float(MONEY_PARTS),
         kind=ibis.ifelse(only_live, "live", "shop"),

@@ -15,8 +15,11 @@ from hypothesis import strategies as st
 from precmark import engine
 from precmark.engine import connect, local_clock, offset_changes, spark_missing
 from precmark.errors import InputError
-from precmark.profiles import build_profiles
-from precmark.sessions import find_sessions
+from precmark.profiles import build_profiles, write_profiles
+from precmark.runs import Run, write_card
+from precmark.sessions import find_sessions, write_sessions
+from precmark.source import Source
+from precmark.tables import write_table
 from tests.event_logs import at, loaded, random_log, users_table
 
 ZONES = ["UTC", "Asia/Shanghai", "Asia/Kathmandu", "Europe/London", "Australia/Lord_Howe"]
@@ -139,6 +142,8 @@ def same(left: pd.DataFrame, right: pd.DataFrame, keys: list[str]) -> None:
     assert list(left.columns) == list(right.columns)
     for name in left.columns:
         a, b = left[name], right[name]
+        if pd.api.types.is_datetime64_any_dtype(a):  # Spark's come without their zone, in UTC
+            a, b = (pd.to_datetime(x, utc=True) for x in (a, b))
         assert a.isna().tolist() == b.isna().tolist(), name
         assert a.dropna().tolist() == b.dropna().tolist(), name
 
@@ -170,3 +175,31 @@ def test_both_engines_build_the_same_profiles(spark, files, timezone):
     assert made[0].ages.spikes == made[1].ages.spikes
     same(*(m.profile.to_pandas() for m in made), ["user_code"])
     same(*(m.lists.to_pandas() for m in made), ["user_code", "list", "window_days", "rank"])
+
+
+@pytest.mark.spark
+def test_sessions_and_profiles_written_by_spark_are_duckdbs(spark, files, tmp_path):
+    written = []
+    for name in ("duckdb", "spark"):
+        path = tmp_path / name
+        source = Source("test", "A test", frozenset({"clock"}), timezone="Asia/Shanghai")
+        write_card(path, {"source": source, "parameters": {}})
+        for table in ("events", "users"):
+            write_table(
+                pq.read_table(files / f"{table}.parquet"),
+                path / f"results/contract/{table}.parquet",
+            )
+        run = Run(path)
+        write_sessions(run, engine=name, threads=2, max_views=3)
+        write_profiles(run, engine=name, threads=2, as_of="2024-04-05")
+        written.append(run)
+    for table in (
+        "sessions/events",
+        "sessions/sessions",
+        "sessions/bots",
+        "profiles/profile",
+        "profiles/lists",
+    ):
+        left, right = (pq.read_table(run.table_path(table)) for run in written)
+        assert left.schema.types == right.schema.types, table
+        assert left.to_pylist() == right.to_pylist(), table

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import ibis
 
 from precmark.contract.schema import EVENT_NAMES
-from precmark.engine import MONEY_PARTS, bit_count
+from precmark.engine import MONEY_PARTS, bit_count, bit_or
 from precmark.profiles.dictionary import HOUR_BINS, PARTS_OF_DAY, WEEKDAYS
 
 CODES = {name: code for code, name in enumerate(EVENT_NAMES)}
@@ -95,10 +95,11 @@ def day_words(rows: ibis.Table, name: str, span_days: int, where=None) -> dict:
     bit = ibis.literal(1).cast("int64") << (rows.age % WORD_DAYS)
     words = -(-span_days // WORD_DAYS)
     return {
-        f"{name}_{k}": bit.bit_or(
+        f"{name}_{k}": bit_or(
+            bit,
             where=both(
                 where, rows.age >= k * WORD_DAYS if k else None, rows.age < (k + 1) * WORD_DAYS
-            )
+            ),
         ).fill_null(0)
         for k in range(words)
     }
