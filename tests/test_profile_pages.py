@@ -268,6 +268,10 @@ def test_reach_counts_users_and_empty_cells_one_by_one(profile):
     assert table.loc["last 30 days", "empty_cells"] == pytest.approx(empty / len(names) / 40)
     text = sentences.on_reach(table.reset_index())
     assert text.startswith("10 % of the users had any event in the last 30 days")
+    assert "nothing about most" in text
+    here = table.reset_index().assign(share=0.9)
+    assert "did few of the things" in sentences.on_reach(here)
+    assert "described by these" in sentences.on_reach(here.assign(empty_cells=0.2))
 
 
 def test_hours_weigh_events_and_users_differently(profile):
@@ -285,10 +289,15 @@ def test_hours_weigh_events_and_users_differently(profile):
 def test_class_days_are_those_of_the_calendar():
     # 1 June 2024 was a Saturday: June has 5 Saturdays, 5 Sundays and 20 workdays.
     assert readings.class_days(dt.date(2024, 7, 1)) == {"saturday": 5, "sunday": 5, "workday": 20}
+    # A log that began on Friday, 28 June, reaches back three days.
+    assert readings.class_days(dt.date(2024, 7, 1), 3) == {
+        "saturday": 1, "sunday": 1, "workday": 1,
+    }  # fmt: skip
 
 
 def test_weekdays_are_compared_by_day(profile):
     profile.loc[0, ["views_saturday_30", "views_sunday_30", "views_workday_30"]] = [10, 5, 20]
+    profile["days_since_first_event"] = 90.0
     table = readings.weekdays(profile, {"views"}, dt.date(2024, 7, 1))
     mean = 35 / 30
     assert table["page views a day"].tolist() == pytest.approx([2 / mean, 1 / mean, 1 / mean])

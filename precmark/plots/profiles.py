@@ -145,6 +145,7 @@ def tail_panels(table: pd.DataFrame, units: dict[str, str]) -> Figure:
     fig.get_layout_engine().set(hspace=0.08)
     for ax in axes.flat[len(features) :]:
         ax.set_visible(False)
+    axes[0, 0].set_ylim(min(70 * table.share.min(), 10), 150)
     for i, (ax, feature) in enumerate(zip(axes.flat, features, strict=False)):
         part = table[table.feature == feature]
         ax.plot(part.at_least, 100 * part.share, drawstyle="steps-pre", color=figures.COLOURS[0])

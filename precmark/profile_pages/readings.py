@@ -86,9 +86,13 @@ def hours(profile: pd.DataFrame, says: Collection[str]) -> pd.DataFrame:
     return table.fillna(0.0)
 
 
-def class_days(as_of: dt.date) -> dict[str, int]:
-    """How many Saturdays, Sundays and workdays the 30 days before `as_of` hold."""
-    found = [(as_of - dt.timedelta(days=back)).weekday() for back in range(1, 31)]
+def class_days(as_of: dt.date, span: int = 30) -> dict[str, int]:
+    """How many Saturdays, Sundays and workdays the last 30 days before `as_of` hold.
+
+    `span` is how many days the log reaches back, where that is less.
+    """
+    days = range(1, min(30, span) + 1)
+    found = [(as_of - dt.timedelta(days=back)).weekday() for back in days]
     return {name: sum(low <= d <= high for d in found) for name, (low, high) in WEEKDAYS.items()}
 
 
@@ -102,14 +106,15 @@ def weekdays(profile: pd.DataFrame, says: Collection[str], as_of: dt.date) -> pd
         and ``page views`` that the source has the total and ``... a day`` (1: the mean day of the
         window).
     """
-    days = class_days(as_of)
+    days = class_days(as_of, int(profile.days_since_first_event.fillna(0).max()))
     table = pd.DataFrame({"days": days}).rename_axis("day")
     kinds = {"watching": ("watch_s", "live"), "page views": ("views", "views")}
     for kind, (column, need) in kinds.items():
         if need in says:
             total = np.array([profile[f"{column}_{name}_30"].sum() for name in days], dtype=float)
             table[kind] = total
-            table[f"{kind} a day"] = total / table.days / max(total.sum() / 30, 1e-12)
+            rate = total / table["days"].clip(lower=1)
+            table[f"{kind} a day"] = rate / max(total.sum() / max(sum(days.values()), 1), 1e-12)
     return table
 
 

@@ -40,13 +40,15 @@ def on_reach(table: pd.DataFrame) -> str:
         f"{percent(share['last 30 days'])} of the users had any event in the last 30 days, "
         f"{percent(share['last 7 days'])} in the last 7, {percent(share['last 3 days'])} in the "
         f"last 3. Of the cells in the {long.features:,.0f} features of the last 30 days, "
-        f"{percent(long.empty_cells)} are empty. {_thin(long.empty_cells)}"
+        f"{percent(long.empty_cells)} are empty. {_thin(long.share, long.empty_cells)}"
     )
 
 
-def _thin(empty: float) -> str:
+def _thin(active: float, empty: float) -> str:
     if empty < 0.5:
         return "Most users are described by these windows."
+    if active >= 0.5:
+        return "Most users came, but each of them did few of the things that are counted."
     return (
         "Such a profile knows something about a few and nothing about most: a model trained on it "
         "learns first of all whether somebody was there, and a mean over all users describes "
