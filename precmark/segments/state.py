@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -45,7 +46,7 @@ def decode(value: Any) -> Any:
     return tuple(decode(v) for v in value) if isinstance(value, list) else value
 
 
-class Segmenter:
+class Segmenter(ABC):
     """What the segmentations share: scikit-learn's verbs, and a memory in JSON (never a pickle).
 
     A subclass sets its parameters in ``__init__`` under their own names and, in :meth:`fit`,
@@ -73,13 +74,13 @@ class Segmenter:
         params = ", ".join(f"{k}={v!r}" for k, v in self.get_params().items())
         return f"{type(self).__name__}({params})"
 
+    @abstractmethod
     def fit(self, profile: pd.DataFrame) -> Segmenter:
         """Learn the segments of `profile`; subclasses say how."""
-        raise NotImplementedError
 
+    @abstractmethod
     def predict(self, profile: pd.DataFrame) -> np.ndarray:
         """The segment of each row of `profile`; subclasses say which labels there are."""
-        raise NotImplementedError
 
     def fit_predict(self, profile: pd.DataFrame) -> np.ndarray:
         """Fit to `profile` and return the segment of each of its rows."""
