@@ -16,7 +16,14 @@ from precmark.chapters import Chapter
 from precmark.claims import paper
 from precmark.plots import profiles as plots
 from precmark.profile_pages import printed, readings, sentences, tables, verdicts
-from precmark.profiles import clean_age, dictionary, features, list_entries, units
+from precmark.profiles import (
+    clean_age,
+    dictionary,
+    features,
+    find_spikes,
+    list_entries,
+    units,
+)
 from precmark.runs import Run
 from precmark.source import CAPABILITIES
 
@@ -423,3 +430,16 @@ def test_verdicts_on_print_need_no_data_and_coverage_is_no_evidence(tiny_run, pr
         "not testable with public data": 1,
     }  # fmt: skip
     assert "Another business" in made.why.iloc[-1]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.5, "0.5"), (12.3456, "12.35"), (132459.2, "132,459"), (-1234, "-1,234")]
+)
+def test_numbers_are_never_in_powers_of_ten(value, text):
+    assert tables.number(value) == text
+
+
+def test_the_rule_as_the_exercise_describes_it():
+    counts = printed.printed_ages().rule.counts.users.to_numpy()
+    spike, _ = find_spikes(counts, factor=1.1)
+    assert (np.flatnonzero(spike) + 8).tolist() == [21, 51, 52]

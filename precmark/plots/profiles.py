@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from precmark import figures
+from precmark.profile_pages.tables import number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -173,7 +174,7 @@ def user_card(card: pd.DataFrame) -> Figure:
     ax.hlines(at, 0, 100 * card.below, color="#9db8c8", lw=2)
     ax.plot(100 * card.below, at, "o", color=figures.COLOURS[0], ms=7)
     for y, row in enumerate(card.itertuples()):
-        ax.text(103, y, f"{row.value:,.5g} ({row.unit})", va="center", fontsize=9)
+        ax.text(103, y, f"{number(row.value)} ({row.unit})", va="center", fontsize=9)
     ax.set_yticks(at, card.feature)
     ax.invert_yaxis()
     ax.set(xlim=(0, 150), xlabel="% of all users with less", xticks=range(0, 101, 20))

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 import pandas as pd
 
+from precmark.profile_pages.tables import number
 from precmark.profiles import Profiles, features, list_entries
 from precmark.profiles.dictionary import HOUR_BINS, WEEKDAYS
 
@@ -255,6 +256,6 @@ def user_lists(
     for entry in wanted.itertuples():
         found = mine[(mine.list == entry.name) & (mine.window_days == entry.window_days)].head(10)
         if len(found):
-            entries = ", ".join(f"{r.item_id} ({r.value:,.4g})" for r in found.itertuples())
+            entries = ", ".join(f"{r.item_id} ({number(r.value)})" for r in found.itertuples())
             rows.append((entry.name, str(entry.window_days), entry.unit, entries))
     return pd.DataFrame(rows, columns=["list", "days", "unit", "entries"])

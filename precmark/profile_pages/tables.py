@@ -208,7 +208,7 @@ def attribute_rows(measured: pd.DataFrame, rule: AgeRule) -> pd.DataFrame:
         for part, share in parts.items():
             printed = _PRINTED_COVERAGE.get(family.family + part)
             out.append(
-                (family.row, rows[family.row] + part, family.family,
+                (f"1.{family.row}", rows[family.row] + part, family.family,
                  paper("gu", f"table1.{printed}") if printed else np.nan, share)
             )  # fmt: skip
     return pd.DataFrame(out, columns=["row", "the paper asks for", "here", "paper", "this run"])
@@ -259,6 +259,11 @@ def _mean(row) -> str:
     if row.kind == "list":
         return f"{row.mean:,.1f} entries"
     return f"{row.mean:,.3g} {row.unit}" if row.mean < 1000 else f"{row.mean:,.0f} {row.unit}"
+
+
+def number(value: float) -> str:
+    """A value as it stands in prose and tables: four digits, in full from 1,000 on."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def percent(share: float) -> str:
