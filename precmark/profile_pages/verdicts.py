@@ -77,8 +77,8 @@ def on_coverage(chapter: Chapter, basic: pd.DataFrame) -> None:
     chapter.verdict(
         claim="Gender and age are known of about a quarter of the users",
         place="Gu, Table 1",
-        paper=", ".join(f"{w} {p:.2f}" for w, p in zip(words, lines.paper, strict=True)),
-        ours=", ".join(f"{w} {o:.2f}" for w, o in zip(words, lines["this run"], strict=True)),
+        paper="; ".join(f"{w} {p:.2f}" for w, p in zip(words, lines.paper, strict=True)),
+        ours="; ".join(f"{w} {o:.2f}" for w, o in zip(words, lines["this run"], strict=True)),
         verdict="not testable with public data",
         why=why,
     )
