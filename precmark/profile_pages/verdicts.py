@@ -32,7 +32,7 @@ def on_print(chapter: Chapter, shares: pd.DataFrame, ages: PrintedAges) -> None:
         "the experiments holds pages, carts, orders and searches of a shop.",
     )
     chapter.verdict(
-        claim="The rows of Table 1 are numbered",
+        claim="The rows of Table 1 are numbered in order",
         place="Gu, Table 1",
         paper=numbering(1),
         ours="1 to 9",
