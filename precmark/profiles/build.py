@@ -11,7 +11,7 @@ import ibis
 from precmark.engine import connect, keep, read, write_whole
 from precmark.profiles import behaviour
 from precmark.profiles.basic import AgeRule, attributes, known_users, rule_of
-from precmark.profiles.counts import WORD_DAYS, days_set, of_kind
+from precmark.profiles.counts import WORD_DAYS, days_set
 from precmark.profiles.dictionary import HOUR_BINS, dictionary, features, units
 from precmark.profiles.lists import ranked, with_texts, write_lists
 from precmark.profiles.pairs import ALL
@@ -118,9 +118,8 @@ def build_profiles(
     known = keep(rows.con, known_users(events, users, active.select("user"), rows))
     ages = rule_of(known)
     pairs = [spec.table(rows) for spec in ALL]
-    has_logins = bool(rows.deeds.filter(of_kind(rows.deeds, "login")).limit(1).count().execute())
     wide = _side_by_side(attributes(known, rows, ages), active, rows, pairs)
-    profile = _finished(wide, rows, has_logins)
+    profile = _finished(wide, rows)
     return Profiles(
         profile=profile,
         list_codes=ranked(pairs),
@@ -128,7 +127,7 @@ def build_profiles(
         ids=known.select("user", "user_id"),
         ages=ages,
         as_of=rows.as_of,
-        logins_from_events=not has_logins,
+        logins_from_events=not rows.has_logins,
     )
 
 
@@ -165,7 +164,7 @@ def _side_by_side(
     return wide.select(*base.columns, **counts)
 
 
-def _finished(wide: ibis.Table, rows: Rows, has_logins: bool) -> ibis.Table:
+def _finished(wide: ibis.Table, rows: Rows) -> ibis.Table:
     """`wide` with days counted and ratios taken; the columns of the dictionary."""
     words = -(-rows.span_days // WORD_DAYS)
     days = {}
@@ -175,7 +174,7 @@ def _finished(wide: ibis.Table, rows: Rows, has_logins: bool) -> ibis.Table:
     days["active_days_prev_30"] = days_set(active[:1], 60, after=30)
     days["active_days"] = days_set(active)
     days["frequency"] = days_set([wide[f"bought_{k}"] for k in range(words)])
-    logins = [wide["login_0" if has_logins else "active_0"]]
+    logins = [wide["login_0" if rows.has_logins else "active_0"]]
     days |= {f"login_days_{d}": days_set(logins, d) for d in behaviour.MIDDLE}
     wide = wide.mutate(**days)
     ratios = {}

@@ -24,10 +24,11 @@ from precmark.profiles.counts import CODES, MS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-DEEDS = (
-    "chat", "comment", "gift", "follow", "login", "search", "cart", "purchase", "cancel",
-)  # fmt: skip
-"""The events that are counted by kind over more than the last 30 days, views aside."""
+REMEMBERED = ("comment", "gift", "follow", "cart", "purchase", "cancel")
+"""The events that are counted by kind over the whole history."""
+
+RECENT = ("chat", "login", "search")
+"""The other events that are counted by kind, over the last 30 days; so are views and watches."""
 
 _EPOCH = dt.date(1970, 1, 1)
 
@@ -47,11 +48,14 @@ class Rows:
         and ``day_class`` (int16, 0-2, the place in WEEKDAYS) on the store's clock.
     watches, views : ibis.Table
         The watch and view events of the last 30 days, kept: the columns of `every` but event,
-        ``code`` (int16, see :data:`precmark.profiles.counts.CODES`), ``item`` and ``category``
-        (int32, missing where there is none), ``us`` (int64, microseconds since 1970 UTC) and
-        ``amount`` (float64, a whole number: milliseconds, in `deeds` 1/10,000 of the value).
+        ``item`` and ``category`` (int32, missing where there is none), ``us`` (int64,
+        microseconds since 1970 UTC) and ``amount`` (float64, whole milliseconds).
     deeds : ibis.Table
-        The other events that are counted by kind (:data:`DEEDS`), whole history, same columns.
+        The events :data:`REMEMBERED`, whole history, and :data:`RECENT`, kept: ``user``, ``age``,
+        ``item``, ``category``, ``code`` (int16, see :data:`precmark.profiles.counts.CODES`) and
+        ``amount`` (float64, whole 1/10,000 of the value).
+    has_logins : bool
+        Whether any event before the as-of date is a login.
     items, categories : ibis.Table
         ``text`` and ``code``: the item or category that a code stands for, codes from 0 in the
         order of the text.
@@ -69,6 +73,7 @@ class Rows:
     watches: ibis.Table
     views: ibis.Table
     deeds: ibis.Table
+    has_logins: bool
     items: ibis.Table
     categories: ibis.Table
     as_of: dt.date
@@ -115,15 +120,24 @@ def rows_before(
     # The same as age < 30, but asked of a stored column, before any clock is computed.
     recent = known.filter(known.us >= month_us)
 
-    def coded(rows: ibis.Table, amount: str, parts: int) -> ibis.Table:
-        return keep(con, _coded(rows, items, categories, rows[amount], parts))
+    def visits(event: str) -> ibis.Table:
+        rows = recent.filter(recent.event == event)
+        rows = rows.mutate(amount=_whole(rows.duration_s, MS))
+        columns = ("user", "age", "part", "day_class", "us", "amount")
+        return keep(con, _with_codes(rows, items, categories).select(*columns, "item", "category"))
 
+    kinds = known.event.isin(REMEMBERED) | (known.event.isin(RECENT) & (known.us >= month_us))
+    deeds = known.filter(kinds)
+    code = deeds.event.cases(*CODES.items(), else_=-1).cast("int16")
+    deeds = deeds.mutate(code=code, amount=_whole(deeds.value, MONEY_PARTS))
+    deeds = _with_codes(deeds, items, categories)
     return Rows(
         con=con,
         every=known.select("user", "event", "age", "part", "day_class"),
-        watches=coded(recent.filter(recent.event == "watch"), "duration_s", MS),
-        views=coded(recent.filter(recent.event == "view"), "duration_s", MS),
-        deeds=coded(known.filter(known.event.isin(DEEDS)), "value", MONEY_PARTS),
+        watches=visits("watch"),
+        views=visits("view"),
+        deeds=keep(con, deeds.select("user", "age", "item", "category", "code", "amount")),
+        has_logins=bool(known.filter(known.event == "login").limit(1).count().execute()),
         items=items,
         categories=categories,
         as_of=as_of,
@@ -149,18 +163,16 @@ def _with_clock(known: ibis.Table, to_local: Callable, today: int) -> ibis.Table
     )
 
 
-def _coded(
-    rows: ibis.Table, items: ibis.Table, categories: ibis.Table, amount, parts: int
-) -> ibis.Table:
-    """The columns of :attr:`Rows.watches`, `amount` in whole 1/`parts`."""
-    # Held as float64 up to 2^53, where sums of whole numbers are exact in any order.
-    whole = (amount.fill_null(0.0) * float(parts)).round().cast("float64")
-    code = rows.event.cases(*CODES.items(), else_=-1).cast("int16")
-    rows = rows.mutate(amount=whole, code=code)
+def _whole(amount, parts: int):
+    """`amount` in whole 1/`parts`, as float64: up to 2^53 their sums are exact in any order."""
+    return (amount.fill_null(0.0) * float(parts)).round().cast("float64")
+
+
+def _with_codes(rows: ibis.Table, items: ibis.Table, categories: ibis.Table) -> ibis.Table:
+    """`rows` with ``item`` and, in place of its text, ``category`` as codes."""
     rows = _with_code(rows, "item", "item_id", items)
-    rows = _with_code(rows, "thing", "category", categories)
-    columns = ["user", "code", "age", "part", "day_class", "item", "us", "amount"]
-    return rows.select(*columns, category=rows.thing)
+    rows = _with_code(rows, "category_code", "category", categories)
+    return rows.drop("category").rename(category="category_code")
 
 
 def check_as_of(as_of: dt.date | str | None, first_us: int, last_us: int, timezone: str) -> dt.date:
