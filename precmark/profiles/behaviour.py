@@ -1,7 +1,7 @@
 """Tables 2 and 3 of the paper and their counterparts in a shop: one function a kind of event.
 
 Each returns named expressions over the coded rows of one user (see :mod:`precmark.profiles.rows`);
-:mod:`precmark.profiles.wide` puts them side by side.
+:mod:`precmark.profiles.build` puts them side by side.
 """
 
 from __future__ import annotations
