@@ -20,7 +20,6 @@ from precmark.runs import Run
 from precmark.source import Source
 from precmark.tables import whole_file
 
-
 _CHECKED = "# NBVAL_CHECK_OUTPUT\n"  # For the tests, as is fmt: skip; not for readers.
 
 
