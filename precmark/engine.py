@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import importlib.util
 import os
+import queue
 import shutil
 import tempfile
+import threading
 import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +21,7 @@ from precmark.errors import InputError
 from precmark.tables import whole_file, with_units
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     import pyarrow as pa
 
@@ -186,9 +189,44 @@ def write_whole(
         whole_file(path) as temporary,
         pq.ParquetWriter(temporary, schema, compression="zstd") as out,
     ):
-        for batch in batches:
+        for batch in ahead(batches):
             out.write_batch(batch.cast(schema))
     return Path(path)
+
+
+def ahead(batches: Iterable) -> Iterator:
+    """The items of `batches`, fetched by a thread of its own up to two ahead of the reader.
+
+    The engine then computes the next rows while the last ones are encoded and written.
+    """
+    fetched: queue.Queue = queue.Queue(maxsize=2)
+    stop = threading.Event()
+
+    def fetch() -> None:
+        try:
+            for batch in batches:
+                fetched.put((batch, None))
+                if stop.is_set():
+                    return
+            fetched.put((None, None))
+        except BaseException as error:  # handed to the reader, who raises it
+            fetched.put((None, error))
+
+    thread = threading.Thread(target=fetch, daemon=True)
+    thread.start()
+    try:
+        while True:
+            batch, error = fetched.get()
+            if error is not None:
+                raise error
+            if batch is None:
+                return
+            yield batch
+    finally:
+        stop.set()
+        while thread.is_alive():
+            with contextlib.suppress(queue.Empty):
+                fetched.get(timeout=0.05)
 
 
 def _in_utc(schema: pa.Schema) -> pa.Schema:

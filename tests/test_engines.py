@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -99,6 +100,28 @@ def test_writing_keeps_order_units_and_leaves_nothing_behind(tmp_path):
     assert pq.read_table(path)["row"].to_pylist() == list(range(1, 301))
     assert pq.read_schema(path).field("duration_s").metadata[b"unit"] == b"s"
     assert [p.name for p in tmp_path.iterdir()] == ["x.parquet"]
+
+
+def test_what_is_fetched_ahead_comes_in_order_and_its_errors_too():
+    assert list(engine.ahead(range(100))) == list(range(100))
+
+    def broken():
+        yield 1
+        raise InputError("the file ended")
+
+    seen = []
+    with pytest.raises(InputError, match="ended"):
+        for item in engine.ahead(broken()):
+            seen.append(item)
+    assert seen == [1]
+
+
+def test_a_reader_that_stops_early_leaves_no_thread_behind():
+    before = threading.active_count()
+    for item in engine.ahead(range(1_000_000)):
+        if item == 3:
+            break
+    assert threading.active_count() == before
 
 
 # ------------------------------------------------------------------------- DuckDB against Spark

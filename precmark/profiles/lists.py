@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from precmark.engine import BATCH_ROWS
+from precmark.engine import BATCH_ROWS, ahead
 from precmark.profiles.dictionary import Entry, list_entries
 from precmark.profiles.pairs import ALL, Pairs
 from precmark.profiles.rows import Rows
@@ -125,7 +125,7 @@ def write_lists(codes: ibis.Table, rows: Rows, ids: ibis.Table, path: Path) -> N
         # Without the stored schema a reader sees plain texts, not the dictionaries written here.
         pq.ParquetWriter(temporary, empty.schema, compression="zstd", store_schema=False) as out,
     ):
-        for batch in batches:
+        for batch in ahead(batches):
             out.write_table(in_words(batch))
 
 
