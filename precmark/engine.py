@@ -241,7 +241,7 @@ def _in_utc(schema: pa.Schema) -> pa.Schema:
 
 def in_parts(amount: ibis.expr.types.NumericColumn, parts: int = MONEY_PARTS):
     """`amount` as a whole number of 1/`parts` (int64): sums of these are exact in any order."""
-    return (amount * float(parts)).round().cast("int64")
+    return (amount.cast("float64") * float(parts)).round().cast("int64")
 
 
 def check_amounts(largest: float | None) -> None:

@@ -13,6 +13,7 @@ from precmark.engine import (
     MONEY_PARTS,
     check_amounts,
     day_start_us,
+    in_parts,
     keep,
     local_clock,
     microseconds,
@@ -165,7 +166,7 @@ def _with_clock(known: ibis.Table, to_local: Callable, today: int) -> ibis.Table
 
 def _whole(amount, parts: int):
     """`amount` in whole 1/`parts`, as float64: up to 2^53 their sums are exact in any order."""
-    return (amount.fill_null(0.0) * float(parts)).round().cast("float64")
+    return in_parts(amount.fill_null(0.0), parts).cast("float64")
 
 
 def _with_codes(rows: ibis.Table, items: ibis.Table, categories: ibis.Table) -> ibis.Table:
