@@ -127,17 +127,12 @@ def rows_before(
         columns = ("user", "age", "part", "day_class", "us", "amount")
         return keep(con, _with_codes(rows, items, categories).select(*columns, "item", "category"))
 
-    kinds = known.event.isin(REMEMBERED) | (known.event.isin(RECENT) & (known.us >= month_us))
-    deeds = known.filter(kinds)
-    code = deeds.event.cases(*CODES.items(), else_=-1).cast("int16")
-    deeds = deeds.mutate(code=code, amount=_whole(deeds.value, MONEY_PARTS))
-    deeds = _with_codes(deeds, items, categories)
     return Rows(
         con=con,
         every=known.select("user", "event", "age", "part", "day_class"),
         watches=visits("watch"),
         views=visits("view"),
-        deeds=keep(con, deeds.select("user", "age", "item", "category", "code", "amount")),
+        deeds=keep(con, _deeds(known, month_us, items, categories)),
         has_logins=bool(known.filter(known.event == "login").limit(1).count().execute()),
         items=items,
         categories=categories,
@@ -162,6 +157,18 @@ def _with_clock(known: ibis.Table, to_local: Callable, today: int) -> ibis.Table
         part=part.cast("int16"),
         day_class=day_class.cast("int16"),
     )
+
+
+def _deeds(
+    known: ibis.Table, month_us: int, items: ibis.Table, categories: ibis.Table
+) -> ibis.Table:
+    """The columns of :attr:`Rows.deeds`."""
+    recent = known.event.isin(RECENT) & (known.us >= month_us)
+    rows = known.filter(known.event.isin(REMEMBERED) | recent)
+    code = rows.event.cases(*CODES.items(), else_=-1).cast("int16")
+    rows = rows.mutate(code=code, amount=_whole(rows.value, MONEY_PARTS))
+    rows = _with_codes(rows, items, categories)
+    return rows.select("user", "age", "item", "category", "code", "amount")
 
 
 def _whole(amount, parts: int):
