@@ -14,14 +14,16 @@ pytestmark = pytest.mark.browser
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        """Requests are not news."""
+
+
 @pytest.fixture(scope="module")
 def site(classroom):  # noqa: F811
     """Address of the rendered book on a local server."""
-    handler = functools.partial(
-        http.server.SimpleHTTPRequestHandler,
-        directory=str(ROOT / "runs" / CLASSROOM / "book" / "html"),
-    )
-    handler.log_message = lambda *args: None
+    folder = str(ROOT / "runs" / CLASSROOM / "book" / "html")
+    handler = functools.partial(_Quiet, directory=folder)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -42,7 +44,8 @@ def browser():
 
 def _pages() -> list[str]:
     html = ROOT / "runs" / CLASSROOM / "book" / "html"
-    return sorted(p.name for p in html.glob("*.html")) or ["index.html"]
+    names = sorted(p.name for p in html.glob("*.html") if p.name != "index.html")
+    return names or ["index.html"]  # The index only leads on to the first page.
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +57,7 @@ def visit(browser, site):
         page = browser.new_page(viewport={"width": width, "height": 900})
         opened.append(page)
         wrong: list[str] = []
+        page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: wrong.append(f"script error: {error}"))
         page.on(
             "request",
@@ -111,8 +115,8 @@ def test_a_figures_table_downloads_as_csv(visit):
 
 
 def test_no_quoted_value_is_missing(visit):
-    for name in _pages():
+    for name in set(_pages()) - {"api.html"}:  # The reference speaks about quoting.
         page, _ = visit(name)
-        text = page.inner_text("article")
+        text = page.inner_text("body")
         assert "glue:text" not in text and "{doc}" not in text, name
         assert " nan " not in text and "NaN" not in text, name
