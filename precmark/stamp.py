@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from precmark.chapters import Chapter
 
-PACKAGES = ("precmark", "duckdb", "ibis-framework", "pandas", "numpy", "scikit-learn", "matplotlib")
+PACKAGES = (
+    "precmark", "duckdb", "ibis-framework", "pandas", "numpy", "scikit-learn", "torch", "skorch",
+    "gplearn", "matplotlib",
+)  # fmt: skip
 """Packages whose versions decide a page's numbers."""
 
 
