@@ -1,0 +1,234 @@
+"""Building blocks of the networks, time first and channels last: arrays are (T, n, C).
+
+In this layout a convolution is one matrix product a tap on contiguous slices, pooling over steps
+and the recurrence read whole rows, and nothing is transposed on the way. `keep` is the mask in the
+same layout, float (T, n, 1) with 1 at real steps; None means that every step is real.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def time_first(x: Tensor) -> Tensor:
+    """A contiguous (T, n, F) from the (n, F, T) that the networks are given."""
+    return x.permute(2, 0, 1).contiguous()
+
+
+def keep_of(x: Tensor, mask: Tensor | None) -> Tensor | None:
+    """The mask (n, T) as the float factor (T, n, 1) in the type of `x`; None stays None."""
+    return None if mask is None else mask.t().unsqueeze(2).to(x.dtype)
+
+
+def real_steps(keep: Tensor) -> Tensor:
+    """Number of real steps of each row, (n, 1), at least 1 so that an empty row divides by 1."""
+    return keep.sum(0).clamp_min(1)
+
+
+def at_last(h: Tensor, keep: Tensor | None) -> Tensor:
+    """The rows (n, C) of `h` (T, n, C) at the last real step of each; step 0 of an empty row."""
+    if keep is None:
+        return h[-1]
+    order = torch.arange(1, len(h) + 1, device=h.device, dtype=keep.dtype).view(-1, 1)
+    last = (keep[..., 0] * order).amax(0).clamp_min(1).long() - 1
+    return h.gather(0, last.view(1, -1, 1).expand(1, -1, h.shape[2]))[0]
+
+
+def mean_over_steps(h: Tensor, keep: Tensor | None) -> Tensor:
+    """Mean over the real steps, (n, C), of `h` (T, n, C) that is zero at the others."""
+    return h.mean(0) if keep is None else h.sum(0) / real_steps(keep)
+
+
+def fresh(*shape: int, fan_in: int) -> nn.Parameter:
+    """Weights drawn uniformly within 1 / sqrt(fan_in), as PyTorch starts its own layers."""
+    return nn.Parameter(torch.empty(*shape).uniform_(-1, 1) / fan_in**0.5)
+
+
+class StepConvolution(nn.Module):
+    """Convolution over steps with zeros beyond both ends, then ReLU: ReLU(W * X).
+
+    The equations have no bias, so `bias` is False unless asked for. An even kernel reaches one
+    step further into the future than into the past, as PyTorch's padding "same" does.
+
+    Parameters
+    ----------
+    channels, filters : int
+        Channels in and out, >= 1.
+    kernel_size : int
+        Steps that one output sees, >= 1.
+    bias : bool
+
+    Attributes
+    ----------
+    weight : torch.nn.Parameter
+        (kernel_size, channels, filters): tap by tap the matrix that a step is multiplied by.
+
+    References
+    ----------
+    Gu, doi 10.65102/is20261254, equations 1 and 2.
+    """
+
+    def __init__(self, channels: int, filters: int, kernel_size: int, *, bias: bool = False):
+        super().__init__()
+        fan_in = channels * kernel_size
+        self.weight = fresh(kernel_size, channels, filters, fan_in=fan_in)
+        self.bias = fresh(filters, fan_in=fan_in) if bias else None
+
+    def forward(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
+        """(T, n, channels) -> (T, n, filters), zero at steps that are not real."""
+        taps = len(self.weight)
+        before = (taps - 1) // 2
+        padded = F.pad(x, (0, 0, 0, 0, before, taps - 1 - before))
+        windows = torch.cat([padded[j : j + len(x)] for j in range(taps)], 2)
+        q = torch.relu(F.linear(windows, self.weight.flatten(0, 1).t(), self.bias))
+        return q if keep is None else q * keep
+
+
+class ConvolutionalAttention(nn.Module):
+    """Channel attention, then spatial attention, each multiplied onto its input.
+
+    M_c(X) = sigmoid(MLP(mean over steps) + MLP(max over steps)), X' = M_c(Q) Q;
+    M_s(X) = sigmoid(W_s0 * [mean over channels; max over channels]), X'' = M_s(X') X'.
+    MLP(v) = W_c1 ReLU(W_c0 v) is shared; its hidden units are max(1, C // ratio).
+
+    Parameters
+    ----------
+    channels : int
+        C >= 1.
+    ratio : int
+        Reduction of the hidden layer, >= 1.
+    kernel_size : int
+        Steps that the spatial attention's convolution sees, >= 1.
+    channel, spatial : bool
+        False leaves that half out; its map is then 1.
+
+    Attributes
+    ----------
+    squeeze, excite : torch.nn.Parameter
+        W_c0 (C, hidden) and W_c1 (hidden, C).
+    spatial : torch.nn.Parameter
+        W_s0 (2, kernel_size), the mean's taps first.
+
+    References
+    ----------
+    Gu, doi 10.65102/is20261254, equations 3 to 6; Woo et al., CBAM: Convolutional block attention
+    module, 2018, doi 10.1007/978-3-030-01234-2_1.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        ratio: int,
+        kernel_size: int,
+        channel: bool = True,
+        spatial: bool = True,
+    ):
+        super().__init__()
+        hidden = max(1, channels // ratio)
+        self.squeeze = fresh(channels, hidden, fan_in=channels) if channel else None
+        self.excite = fresh(hidden, channels, fan_in=hidden) if channel else None
+        self.spatial = fresh(2, kernel_size, fan_in=2 * kernel_size) if spatial else None
+
+    def channel_map(self, q: Tensor, keep: Tensor | None = None) -> Tensor:
+        """M_c (n, C) of `q` (T, n, C) >= 0, zero at steps that are not real (equation 5)."""
+        mean = mean_over_steps(q, keep)
+        hidden = torch.relu(mean @ self.squeeze) + torch.relu(q.amax(0) @ self.squeeze)
+        return torch.sigmoid(hidden @ self.excite)
+
+    def spatial_map(self, x: Tensor) -> Tensor:
+        """M_s (T, n) of `x` (T, n, C), zero at steps that are not real (equation 6)."""
+        pooled = torch.cat([x.mean(2), x.amax(2)])
+        return torch.sigmoid(band(self.spatial, len(x)) @ pooled)
+
+    def forward(self, q: Tensor, keep: Tensor | None = None) -> Tensor:
+        """(T, n, C) -> X'' (T, n, C) (equations 3 and 4); what was zero stays zero."""
+        if self.squeeze is not None:
+            q = q * self.channel_map(q, keep)
+        if self.spatial is not None:
+            q = q * self.spatial_map(q).unsqueeze(2)
+        return q
+
+
+def band(weight: Tensor, steps: int) -> Tensor:
+    """The matrix (T, 2T) that convolves two stacked series of T steps with `weight` (2, taps).
+
+    Row t holds the taps around step t in the mean's half and in the max's half, zeros elsewhere.
+    """
+    taps = weight.shape[1]
+    before = (taps - 1) // 2
+    step = torch.arange(steps, device=weight.device)
+    tap = step.unsqueeze(0) - step.unsqueeze(1) + before
+    inside = (tap >= 0) & (tap < taps)
+    halves = weight[:, tap.clamp(0, taps - 1)] * inside
+    return torch.cat([halves[0], halves[1]], 1)
+
+
+class Recurrence(nn.Module):
+    """Long short-term memory over the steps, one layer, one bias a gate.
+
+    i, f, o = sigmoid(W x_t + U h_{t-1} + b), c_t = f c_{t-1} + i tanh(W_c x_t + U_c h_{t-1} + b_c),
+    h_t = o tanh(c_t), from h_0 = c_0 = 0.
+
+    Parameters
+    ----------
+    channels, hidden : int
+        Size of x_t and of h_t, >= 1.
+
+    Attributes
+    ----------
+    weight_ih, weight_hh, bias : torch.nn.Parameter
+        W (4 hidden, channels), U (4 hidden, hidden), b (4 hidden,), the gates in PyTorch's order
+        input, forget, cell, output.
+
+    References
+    ----------
+    Gu, doi 10.65102/is20261254, equations 7 to 9; Hochreiter & Schmidhuber 1997,
+    doi 10.1162/neco.1997.9.8.1735.
+    """
+
+    def __init__(self, channels: int, hidden: int):
+        super().__init__()
+        self.weight_ih = fresh(4 * hidden, channels, fan_in=hidden)
+        self.weight_hh = fresh(4 * hidden, hidden, fan_in=hidden)
+        self.bias = fresh(4 * hidden, fan_in=hidden)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(T, n, channels) -> every h_t, (T, n, hidden)."""
+        start = x.new_zeros(1, x.shape[1], self.weight_hh.shape[1])
+        weights = (self.weight_ih, self.weight_hh, self.bias, torch.zeros_like(self.bias))
+        return torch.lstm(x, (start, start), weights, True, 1, 0.0, self.training, False, False)[0]
+
+
+class StepAttention(nn.Module):
+    """One vector from all steps: weights softmax(v' tanh(W h_t + b)), then the weighted sum.
+
+    Parameters
+    ----------
+    channels : int
+        Size of h_t and of the hidden layer that scores it, >= 1.
+
+    References
+    ----------
+    Liu does not define the attention; this is the usual additive form: Bahdanau, Cho & Bengio,
+    2015, arXiv 1409.0473.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.score = nn.Linear(channels, channels)
+        self.direction = nn.Linear(channels, 1, bias=False)
+
+    def weights(self, h: Tensor, keep: Tensor | None = None) -> Tensor:
+        """Weight of each step, (T, n, 1): adds up to 1 over the real ones, 0 at the others."""
+        scores = self.direction(torch.tanh(self.score(h)))
+        if keep is not None:
+            # the lowest number, not -inf: an empty row must not turn into NaN
+            scores = scores.masked_fill(keep == 0, torch.finfo(scores.dtype).min)
+        return scores.softmax(0)
+
+    def forward(self, h: Tensor, keep: Tensor | None = None) -> Tensor:
+        """(T, n, C) -> (n, C)."""
+        return (self.weights(h, keep) * h).sum(0)
