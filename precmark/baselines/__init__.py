@@ -1,0 +1,16 @@
+"""What the networks must beat: floors, the papers' rivals, what a practitioner would pick."""
+
+from precmark.baselines.chosen import ChosenOnValidation, ChosenRounds
+from precmark.baselines.features import StepTable
+from precmark.baselines.floors import BinnedRate, ConstantRate
+from precmark.baselines.registry import BASELINES, Baseline
+
+__all__ = [
+    "BASELINES",
+    "Baseline",
+    "BinnedRate",
+    "ChosenOnValidation",
+    "ChosenRounds",
+    "ConstantRate",
+    "StepTable",
+]
