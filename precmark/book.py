@@ -136,11 +136,14 @@ def page(notebook: dict, source: Source) -> dict:
 def keep_cell(tags: Collection[str], source: Source) -> bool:
     """Whether a cell with `tags` belongs into a book on `source`.
 
-    ``needs-X`` cells need capability X; ``sample-only`` prose is true of the sample alone.
+    ``needs-X`` cells need capability X, ``lacks-X`` cells its absence; ``sample-only`` prose is
+    true of the sample alone.
     """
     if "sample-only" in tags and source.name != "simulated-sample":
         return False
-    return all(t.removeprefix("needs-") in source.says for t in tags if t.startswith("needs-"))
+    needs = {t.removeprefix("needs-") for t in tags if t.startswith("needs-")}
+    lacks = {t.removeprefix("lacks-") for t in tags if t.startswith("lacks-")}
+    return needs <= source.says and not lacks & source.says
 
 
 def _signature(source: Path) -> str:

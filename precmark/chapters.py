@@ -10,6 +10,7 @@ import time
 import tomllib
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,8 @@ class ChapterCard:
         Folders of the run's results that it writes.
     tables, says : tuple of str
         Results tables of the data step and capabilities that it cannot do without.
+    asks : str
+        ``module:function`` that says of a run why it holds too little, or nothing; "" for none.
     """
 
     name: str
@@ -50,6 +53,7 @@ class ChapterCard:
     makes: tuple[str, ...]
     tables: tuple[str, ...] = ()
     says: tuple[str, ...] = ()
+    asks: str = ""
 
     def lacks(self, run: Run) -> str:
         """Why the chapter is left out of `run`, in words; empty where it can run."""
@@ -59,6 +63,9 @@ class ChapterCard:
         if missing:
             lacks = " or ".join(CAPABILITIES[c] for c in missing)
             return f"{run.source.title} does not hold {lacks}"
+        if self.asks:
+            module, function = self.asks.split(":")
+            return getattr(import_module(module), function)(run)
         return ""
 
 
@@ -72,6 +79,7 @@ def registry() -> dict[str, ChapterCard]:
         cards[name] = ChapterCard(
             name, entry["title"], tuple(needs),
             *(tuple(entry.get(key, ())) for key in ("makes", "tables", "says")),
+            asks=entry.get("asks", ""),
         )  # fmt: skip
     return cards
 

@@ -9,6 +9,8 @@ import pandas as pd
 import pyarrow as pa
 
 CAPABILITIES: dict[str, str] = {
+    "events": "single events, not only a row a visit",
+    "visits": "visits with features of their own",
     "clock": "a time of day for every event",
     "users": "the same user recognised across sessions",
     "sessions": "sessions, given or found from gaps in time",

@@ -10,6 +10,8 @@ SAMPLE = Source("simulated-sample", "Simulated store", frozenset({"purchases", "
 def test_cells_that_the_source_cannot_fill_are_left_out():
     assert book.keep_cell(["needs-purchases"], SHOP)
     assert not book.keep_cell(["needs-purchases", "needs-prices"], SHOP)
+    assert book.keep_cell(["lacks-prices", "needs-purchases"], SHOP)
+    assert not book.keep_cell(["lacks-purchases"], SHOP)
     assert book.keep_cell([], SHOP)
 
 

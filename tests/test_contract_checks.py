@@ -196,13 +196,19 @@ def test_no_purchase_is_allowed_and_said():
 
 def test_what_a_log_says():
     hours = log(6)
-    assert check(hours).says == {"views", "clock", "sessions"}
+    assert check(hours).says == {"events", "views", "clock", "sessions"}
     days = [START + timedelta(days=i) for i in range(6)]
-    assert check(log(timestamp=days)).says == {"views", "users"}
-    assert check(log(timestamp=days, session_id="s")).says == {"views", "users", "sessions"}
+    assert check(log(timestamp=days)).says == {"events", "views", "users"}
+    assert check(log(timestamp=days, session_id="s")).says == {
+        "events",
+        "views",
+        "users",
+        "sessions",
+    }
     rich = log(event=["purchase", "watch", "gift", "view", "view", "view"], value=1.0,
                item_id="i", category="c")  # fmt: skip
     assert check(rich).says == {
+        "events",
         "views", "clock", "sessions", "purchases", "prices", "live", "items", "categories",
     }  # fmt: skip
     users = pd.DataFrame({"user_id": ["u0"], "age": [30]})

@@ -205,7 +205,15 @@ def test_a_card_is_inferred_from_the_log(tmp_path):
     done = ingest(tmp_path / "mystore", log(), Options(timezone="Asia/Tokyo"))
     assert done.source.name == "mystore"
     assert done.source.timezone == "Asia/Tokyo"
-    assert done.source.says == {"views", "clock", "sessions", "purchases", "prices", "items"}
+    assert done.source.says == {
+        "events",
+        "views",
+        "clock",
+        "sessions",
+        "purchases",
+        "prices",
+        "items",
+    }
     assert infer_source(check(log()), "x", title="My shop").title == "My shop"
     dataset, checked = read_dataset("x", log())
     assert dataset.source.says == checked.says

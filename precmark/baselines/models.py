@@ -48,8 +48,8 @@ def histogram_boosting(first: Any, seed: int) -> ChosenRounds:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     model = HistGradientBoostingClassifier(
-        learning_rate=0.1, max_leaf_nodes=15, min_samples_leaf=20, early_stopping=False
+        learning_rate=0.05, max_leaf_nodes=15, min_samples_leaf=20, early_stopping=False
     )
     return ChosenRounds(
-        Pipeline([("table", first), ("model", model)]), (50, 25, 100, 150), seed=seed
+        Pipeline([("table", first), ("model", model)]), (100, 50, 150, 200), seed=seed
     )

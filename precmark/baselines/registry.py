@@ -6,9 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from precmark.baselines.ensembles import forest_stack, leaves_into_logistic
 from precmark.baselines.features import StepTable
 from precmark.baselines.floors import ConstantRate
+from precmark.baselines.genetic import adaboost, gp_adaboost
 from precmark.baselines.models import histogram_boosting, logistic
+from precmark.baselines.neural import ann, ann_naive_bayes
 
 
 @dataclass(frozen=True)
@@ -53,11 +56,31 @@ class Baseline:
         return self.build(StepTable(columns=self.columns, channels=channels), seed)
 
 
+def _constant(first: Any, seed: int) -> ConstantRate:
+    return ConstantRate()
+
+
+GU = "Gu, doi 10.65102/is20261254"
+
 BASELINES: dict[str, Baseline] = {
-    "constant": Baseline("Constant", lambda first, seed: ConstantRate(), "base rate", floor=True),
+    "constant": Baseline("Constant", _constant, "the base rate", floor=True),
     "logistic": Baseline("Logistic regression", logistic, "usual practice", "C", 4),
+    "ann": Baseline("ANN", ann, f"{GU}, Figure 3", "L2 penalty", 4),
+    "ann-naive-bayes": Baseline(
+        "ANN + naive Bayes", ann_naive_bayes, f"{GU}, introduction", "L2 penalty", 4
+    ),
+    "lr-rf-leaves": Baseline(
+        "LR-RF, leaves", leaves_into_logistic, f"{GU}, Figure 3; our definition", "leaf rows", 4
+    ),
+    "lr-rf-stacked": Baseline(
+        "LR-RF, stacked", forest_stack, f"{GU}, Figure 3; our definition", "leaf rows", 4
+    ),
+    "adaboost": Baseline("AdaBoost", adaboost, f"{GU}, section 5.3", "rounds", 4),
     "histogram-boosting": Baseline(
         "Gradient boosting", histogram_boosting, "usual practice", "rounds", 4
+    ),
+    "gp-adaboost": Baseline(
+        "GP-AdaBoost", gp_adaboost, f"{GU}, Figure 3", "learners", 4, columns="summary"
     ),
 }
 """Name to baseline: floors first, then simple models, ensembles, genetic programming last."""

@@ -16,9 +16,10 @@ def capabilities(
     """What accepted tables can say (keys of ``source.CAPABILITIES``)."""
     says = set()
     if "events" in typed:
+        says.add("events")
         says |= _events_say(connection, typed["events"], zone)
     if "visits" in typed:
-        says |= {"sessions", "purchases"}
+        says |= {"visits", "sessions", "purchases"}
     if "items" in typed and "category" in typed["items"].columns:
         says.add("categories")
     if set(typed["users"].columns if "users" in typed else ()) - {"user_id"}:

@@ -103,7 +103,7 @@ def _source(config: Config) -> Source:
     return Source(
         name=f"simulated-{config.scale}",
         title=f"Simulated store, {config.scale} scale",
-        says=frozenset(CAPABILITIES),
+        says=frozenset(CAPABILITIES) - {"visits"},
         simulated=True,
         timezone=ZONE,
         currency="CNY",
