@@ -106,5 +106,5 @@ class Sequences:
             )
         chosen = (self.decisions[by] == name).to_numpy()
         if not coupons:
-            chosen &= ~self.decisions["coupon"].to_numpy()
+            chosen = chosen & ~self.decisions["coupon"].to_numpy()
         return self.take(chosen)

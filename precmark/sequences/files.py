@@ -13,7 +13,9 @@ import pyarrow.parquet as pq
 from precmark.engine import BATCH_ROWS, connect, read
 from precmark.errors import InputError
 from precmark.sequences.arrays import Sequences
-from precmark.sequences.session_unit import finished, plan_sessions
+from precmark.sequences.blocks import finished, gathered
+from precmark.sequences.customer_unit import plan_customers
+from precmark.sequences.session_unit import plan_sessions
 from precmark.sequences.task import Task, task_for
 from precmark.tables import whole_file, write_table
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from precmark.runs import Run
-    from precmark.sequences.session_unit import Block
+    from precmark.sequences.blocks import Block, Plan
 
 ROW_GROUP = 10_000
 """Sequences written and read at a time."""
@@ -62,14 +64,7 @@ def write_sequences(
         :func:`precmark.sequences.customer_sequences`; sessions missing; a full disk.
     """
     task = task or task_for(run.source)
-    con = connect()
-    events = read(con, run.need("sessions/events"))
-    optional = {
-        name: read(con, run.table_path(f"contract/{name}"))
-        for name in ("items", "assignments")
-        if run.has(f"contract/{name}")
-    }
-    plan = plan_sessions(events, task, run.source, **optional, batch_rows=batch_rows)
+    plan = _plan(run, task, batch_rows)
     metadata = {
         b"task": task.to_json().encode(),
         b"channels": "\n".join(plan.names).encode(),
@@ -77,10 +72,35 @@ def write_sequences(
         b"made": uuid.uuid4().hex.encode(),
     }
     decisions = _write_steps(plan.blocks(), run.table_path("sequences/steps"), metadata)
-    table = pa.Table.from_pandas(finished(decisions, plan, seed=seed), preserve_index=False)
+    table = pa.Table.from_pandas(finished(decisions, plan, seed), preserve_index=False)
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), **metadata})
     write_table(table, run.table_path("sequences/decisions"), _UNITS)
     return read_sequences(run)
+
+
+def make_sequences(
+    run: Run, task: Task | None = None, *, seed: int = 0, batch_rows: int = BATCH_ROWS
+) -> Sequences:
+    """The sequences of `run` for `task`, in memory; nothing is written.
+
+    For further tasks beside the stored one, e.g. another k. Parameters and errors are those of
+    :func:`write_sequences`.
+    """
+    return gathered(_plan(run, task or task_for(run.source), batch_rows), seed)
+
+
+def _plan(run: Run, task: Task, batch_rows: int) -> Plan:
+    """What to make of the tables of `run`."""
+    con = connect()
+    events = read(con, run.need("sessions/events"))
+    if task.unit == "customer":
+        return plan_customers(events, task, run.source)
+    optional = {
+        name: read(con, run.table_path(f"contract/{name}"))
+        for name in ("items", "assignments")
+        if run.has(f"contract/{name}")
+    }
+    return plan_sessions(events, task, run.source, **optional, batch_rows=batch_rows)
 
 
 def _write_steps(blocks: Iterable[Block], path: Path, metadata: dict) -> pd.DataFrame:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from precmark.engine import BATCH_ROWS
 from precmark.errors import InputError, Problem
-from precmark.sequences.arrays import Sequences
+from precmark.sequences.blocks import Block, gathered
 from precmark.sequences.channels import Channel, Past, channels_for, step_values
-from precmark.sequences.splits import FRACTIONS, random_split, time_split
+from precmark.sequences.splits import time_split
 from precmark.sequences.stream import Log, local_offsets, open_log, users
 
 if TYPE_CHECKING:
@@ -20,24 +20,9 @@ if TYPE_CHECKING:
 
     import ibis
 
+    from precmark.sequences.arrays import Sequences
     from precmark.sequences.task import Task
     from precmark.source import Source
-
-
-class Block(NamedTuple):
-    """Some decisions and their sequences.
-
-    Attributes
-    ----------
-    X : array of float32, shape (n, F, T)
-    y : array of int8, shape (n,)
-    decisions : pandas.DataFrame
-        ``user_code``, ``session_code`` (sessions only), ``timestamp``, ``steps`` and ``coupon``.
-    """
-
-    X: np.ndarray
-    y: np.ndarray
-    decisions: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -91,6 +76,17 @@ class SessionPlan:
                 longest = max(longest, int(history.max()))
                 yield self._block(past, at, history, values)
         _check_found(self.task, most_clicks, longest)
+
+    def split(self, decisions: pd.DataFrame) -> np.ndarray:
+        """The part of each decision over time; borders lie between days where there is no clock."""
+        clock = "clock" in self.source.says
+        at = decisions["timestamp"]
+        end = pd.Timestamp(self.log.last_us, unit="us", tz="UTC")
+        return time_split(
+            at if clock else at.dt.floor("D"),
+            self.task.horizon,
+            end=end if clock and self.task.horizon else None,
+        )
 
     def _block(self, past: Past, at: np.ndarray, history: np.ndarray, values: np.ndarray) -> Block:
         events, T = past.events, self.task.steps
@@ -230,23 +226,4 @@ def session_sequences(
     plan = plan_sessions(
         events, task, source, items=items, assignments=assignments, batch_rows=batch_rows
     )
-    blocks = list(plan.blocks())
-    decisions = finished(pd.concat([b.decisions for b in blocks]), plan, seed=seed)
-    X, y = np.concatenate([b.X for b in blocks]), np.concatenate([b.y for b in blocks])
-    return Sequences(X, y, plan.names, decisions, task)
-
-
-def finished(decisions: pd.DataFrame, plan: SessionPlan, *, seed: int = 0) -> pd.DataFrame:
-    """All decisions of a log, numbered and split over time and at random."""
-    decisions = decisions.reset_index(drop=True)
-    decisions.insert(0, "decision", np.arange(len(decisions), dtype=np.int64))
-    clock = "clock" in plan.source.says
-    end = pd.Timestamp(plan.log.last_us, unit="us", tz="UTC")
-    decisions["split"] = time_split(
-        decisions["timestamp"] if clock else decisions["timestamp"].dt.floor("D"),
-        plan.task.horizon,
-        FRACTIONS,
-        end=end if clock and plan.task.horizon else None,
-    )
-    decisions["random_split"] = random_split(len(decisions), seed)
-    return decisions
+    return gathered(plan, seed)

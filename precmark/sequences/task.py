@@ -208,7 +208,8 @@ def customer_task(steps: int, horizon_days: int, step: str, origins: int) -> Tas
     """The task of customers at rolling origins (see :func:`task_for`); unchecked."""
     return Task(
         "customer", "repurchase", 0, int(steps), dt.timedelta(days=horizon_days),
-        f"a purchase in the next {horizon_days} days", f"no purchase in the next {horizon_days} days",
+        f"a purchase in the next {horizon_days} days",
+        f"no purchase in the next {horizon_days} days",
         "Customers who bought before the log begins look newer than they are (left-censored "
         "history), and those who did not buy since are missing. The log's last day counts as "
         "complete.",
