@@ -40,8 +40,6 @@ class Checkpoint:
         Channels and steps, (F, T).
     fingerprint : str
         SHA-256 of the sequences and labels it was fitted to, the validation part included.
-    notes : tuple of str
-        The classifier's ``notes_``.
     trained : Trained
         Weights, optimiser and history at the end of the last epoch.
     scaler : ChannelScaler
@@ -50,7 +48,6 @@ class Checkpoint:
     params: dict[str, Any]
     shape: tuple[int, int]
     fingerprint: str
-    notes: tuple[str, ...]
     trained: Trained
     scaler: ChannelScaler
 
@@ -71,7 +68,6 @@ def write_checkpoint(checkpoint: Checkpoint, path: Path | str) -> Path:
             "params": checkpoint.params,
             "shape": list(checkpoint.shape),
             "fingerprint": checkpoint.fingerprint,
-            "notes": list(checkpoint.notes),
             "history": trained.history,
             "best_epoch": trained.best_epoch,
             "constant": list(checkpoint.scaler.constant),
@@ -116,8 +112,7 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
         tensors["scaler.mean"].numpy(), tensors["scaler.scale"].numpy(), tuple(card["constant"])
     )
     shape = (int(card["shape"][0]), int(card["shape"][1]))
-    notes = tuple(card["notes"])
-    return Checkpoint(card["params"], shape, card["fingerprint"], notes, trained, scaler)
+    return Checkpoint(card["params"], shape, card["fingerprint"], trained, scaler)
 
 
 def refuse_other(found: Checkpoint, wanted: dict, shape: tuple[int, int], data: str, path) -> None:

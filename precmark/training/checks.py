@@ -10,7 +10,38 @@ from typing import Any
 
 import numpy as np
 
-from precmark.errors import Problem, rows_text
+from precmark.errors import InputError, Problem, rows_text
+
+Arrays = tuple[np.ndarray, np.ndarray]
+
+
+def checked_arrays(
+    X: np.ndarray, y: np.ndarray, validation: Arrays | None, params: dict[str, Any]
+) -> tuple[np.ndarray, np.ndarray, Arrays | None]:
+    """The arrays of a fit as NumPy's, with the classifier's parameters `params` looked at too.
+
+    Raises
+    ------
+    InputError
+        Lists every problem of the parameters, the training part and the validation part.
+    """
+    X, y = np.asarray(X), np.asarray(y)
+    problems: list[Problem | str] = list(parameter_problems(params, validation is not None))
+    wrong = input_problems(X) + label_problems(y, len(X) if X.ndim else 0)
+    problems += wrong or training_problems(X, y, params["batch_size"])
+    names = params["channels"]
+    if names is not None and X.ndim == 3 and len(names) != X.shape[1]:
+        problems.append(f"channels names {len(names)} channels, X has {X.shape[1]}. Name each one.")
+    if validation is not None:
+        validation = np.asarray(validation[0]), np.asarray(validation[1])
+        shape = X.shape[1:] if X.ndim == 3 else None
+        problems += input_problems(validation[0], "validation X", shape)
+        problems += label_problems(validation[1], len(validation[0]), "validation y")
+        if not len(validation[0]):
+            problems.append("validation has no sequences. Give some, or validation=None.")
+    if problems:
+        raise InputError(problems)
+    return X, y, validation
 
 
 def parameter_problems(params: dict[str, Any], has_validation: bool) -> list[str]:

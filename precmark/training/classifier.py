@@ -22,12 +22,11 @@ from precmark.training.checkpoints import (
     write_checkpoint,
 )
 from precmark.training.checks import (
+    Arrays,
+    checked_arrays,
     fingerprint,
     input_problems,
-    label_problems,
     network_problems,
-    parameter_problems,
-    training_problems,
 )
 from precmark.training.devices import choose_device, own_random_state, torch_threads
 from precmark.training.loop import (
@@ -46,7 +45,6 @@ from precmark.training.progress import ShowProgress
 from precmark.training.scaling import ChannelScaler, channel_text
 
 Weights = Literal["best", "last"]
-Pair = tuple[np.ndarray, np.ndarray]
 
 HISTORY = ("epoch", "train_loss", "valid_loss", "valid_average_precision", "seconds")
 
@@ -157,7 +155,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         X: np.ndarray,
         y: np.ndarray,
         *,
-        validation: Pair | None = None,
+        validation: Arrays | None = None,
         resume: bool = False,
     ) -> SequenceClassifier:
         """Train on sequences `X`, (n, F, T) with NaN for what is missing, and labels `y`, (n,).
@@ -184,24 +182,27 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
             When the loss or a weight becomes infinite or NaN; the weights of the last finished
             epoch are kept.
         """
-        X, y, valid = self._checked(X, y, validation)
+        X, y, valid = checked_arrays(X, y, validation, self.get_params())
         device = choose_device(self.device)
         data = fingerprint(X, y, *(valid or ()))
         trained = self._earlier(X.shape[1:], data) if resume else Trained()
-        self.scaler_ = ChannelScaler.fit(X, self._names())
-        self.n_channels_, self.n_steps_ = X.shape[1:]
-        self.classes_ = np.array([0, 1])
-        self.notes_ = tuple(
-            f"{channel_text(j, self._names())} has the same value in all training sequences; "
-            "it carries nothing."
-            for j in self.scaler_.constant
-        )
-        self._data = data
+        self._set_up(ChannelScaler.fit(X, self.channels), X.shape[1:], data)
         rows = self.scaler_.transform(X, y)
         held_out = None if valid is None else self.scaler_.transform(*valid)
         with torch_threads(self.threads), own_random_state(self.seed, device):
             self._train(rows, held_out, trained, device)
         return self
+
+    def _set_up(self, scaler: ChannelScaler, shape: tuple[int, int], data: str) -> None:
+        self.scaler_, self._data = scaler, data
+        self.n_channels_, self.n_steps_ = shape
+        self.classes_ = np.array([0, 1])
+        self._modules: dict[str, torch.nn.Module] = {}
+        self.notes_ = tuple(
+            f"{channel_text(j, self.channels)} has the same value in all training sequences; it "
+            "carries nothing."
+            for j in scaler.constant
+        )
 
     def _train(
         self, rows: TensorRows, held_out: TensorRows | None, trained: Trained, device: torch.device
@@ -218,7 +219,6 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         rows, held_out = rows.to(device), held_out and held_out.to(device)
         net = new_net(module, criterion, self.get_params(), device, held_out, callbacks)
         self.trained_ = trained
-        self._modules: dict[str, torch.nn.Module] = {}
         if trained.history:
             restore(net, trained)
         left = self.epochs - len(trained.history)
@@ -237,30 +237,6 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
                 net.fit_loop(rows, epochs=epochs)
         finally:
             net.notify("on_train_end", X=rows)
-
-    def _checked(
-        self, X: np.ndarray, y: np.ndarray, validation: Pair | None
-    ) -> tuple[np.ndarray, np.ndarray, Pair | None]:
-        """The arrays of a fit as NumPy's, after every problem was looked for."""
-        X, y = np.asarray(X), np.asarray(y)
-        problems = parameter_problems(self.get_params(), validation is not None)
-        wrong = input_problems(X) + label_problems(y, len(X) if X.ndim else 0)
-        problems += wrong or training_problems(X, y, self.batch_size)
-        if self.channels is not None and X.ndim == 3 and len(self.channels) != X.shape[1]:
-            problems.append(
-                f"channels names {len(self.channels)} channels, X has {X.shape[1]}. Name each one."
-            )
-        if validation is not None:
-            validation = np.asarray(validation[0]), np.asarray(validation[1])
-            held_out, labels = validation
-            shape = X.shape[1:] if X.ndim == 3 else None
-            problems += input_problems(held_out, "validation X", shape)
-            problems += label_problems(labels, len(held_out), "validation y")
-            if not len(held_out):
-                problems.append("validation has no sequences. Give some, or validation=None.")
-        if problems:
-            raise InputError(problems)
-        return X, y, validation
 
     def _earlier(self, shape: tuple[int, int], data: str) -> Trained:
         """What the checkpoint of an interrupted fit has reached."""
@@ -283,9 +259,6 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         if trained is None or not trained.last:
             raise InputError("this SequenceClassifier is not fitted. Call fit(X, y) first.")
         return trained
-
-    def _names(self) -> tuple[str, ...] | None:
-        return None if self.channels is None else tuple(self.channels)
 
     def predict_proba(self, X: np.ndarray, epoch: Weights | None = None) -> np.ndarray:
         """Probabilities of the sequences `X`, (n, 2): column 1 is P(y = 1).
@@ -368,7 +341,6 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
                 params=plain(self.get_params()),
                 shape=(self.n_channels_, self.n_steps_),
                 fingerprint=self._data,
-                notes=self.notes_,
                 scaler=self.scaler_,
             ),
             path,
@@ -398,11 +370,8 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         classifier = cls(**found.params | {"device": device})
         if network is not None:
             classifier.network = network
-        classifier.scaler_, classifier.notes_ = found.scaler, found.notes
-        classifier.n_channels_, classifier.n_steps_ = found.shape
-        classifier.classes_ = np.array([0, 1])
-        classifier.trained_, classifier._data = found.trained, found.fingerprint
-        classifier._modules = {}
+        classifier._set_up(found.scaler, found.shape, found.fingerprint)
+        classifier.trained_ = found.trained
         try:
             classifier.module("best"), classifier.module("last")
         except RuntimeError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +37,7 @@ class ChannelScaler:
     constant: tuple[int, ...] = ()
 
     @classmethod
-    def fit(cls, X: np.ndarray, channels: tuple[str, ...] | None = None) -> ChannelScaler:
+    def fit(cls, X: np.ndarray, channels: Sequence[str] | None = None) -> ChannelScaler:
         """Fit to `X`, (n, F, T) with NaN for what is missing.
 
         Raises
@@ -81,11 +82,11 @@ class ChannelScaler:
         return TensorRows(x, None if bool(mask.all()) else mask, label)
 
 
-def channel_text(channel: int, channels: tuple[str, ...] | None) -> str:
+def channel_text(channel: int, channels: Sequence[str] | None) -> str:
     """A channel in words: its name where `channels` has one, and its number from 0."""
-    return f"channel {channel}" + (f" ({channels[channel]})" if channels else "")
+    return f"channel {channel}" + (f" ({channels[channel]})" if channels is not None else "")
 
 
-def _chunks(X: np.ndarray):
+def _chunks(X: np.ndarray) -> Iterator[np.ndarray]:
     for start in range(0, len(X), _CHUNK):
         yield X[start : start + _CHUNK]

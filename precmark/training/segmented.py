@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 import zlib
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from numbers import Integral
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -110,22 +114,24 @@ class SegmentedClassifier(ClassifierMixin, BaseEstimator):
         self.notes_: tuple[str, ...] = ()
         jobs = [_Job(None, len(X), clone(self.estimator), X, y, validation)]
         for segment in wanted:
-            rows = np.array([label == segment for label in labels])
+            rows = _in(labels, segment)
             held_out = self._held_out(segment, validation, validation_segments)
-            seeded = with_seed(clone(self.estimator), segment)
+            seeded = for_segment(clone(self.estimator), segment)
             jobs.append(_Job(segment, int(rows.sum()), seeded, X[rows], y[rows], held_out))
-        fitted = dict(self._run(sorted(jobs, key=lambda job: -job.n)))
-        pooled = fitted.pop(None)
-        if isinstance(pooled, InputError):
-            raise pooled
-        self.pooled_, self.models_ = pooled, {}
-        for segment in wanted:
-            if isinstance(fitted[segment], InputError):
-                self.fallbacks_[segment] = f"its own model could not be trained: {fitted[segment]}"
-            else:
-                self.models_[segment] = fitted[segment]
-        self.classes_ = np.array([0, 1])
+        self._take(dict(self._run(sorted(jobs, key=lambda job: -job.n))))
         return self
+
+    def _take(self, fitted: dict[Hashable, Any]) -> None:
+        """Keep the fitted models; a segment whose fit was refused falls back."""
+        self.pooled_, self.models_ = fitted.pop(None), {}
+        if isinstance(self.pooled_, InputError):
+            raise self.__dict__.pop("pooled_")
+        for segment, model in fitted.items():
+            if isinstance(model, InputError):
+                self.fallbacks_[segment] = f"its own model could not be trained: {model}"
+            else:
+                self.models_[segment] = model
+        self.classes_ = np.array([0, 1])
 
     def predict_proba(self, X: np.ndarray, segments: np.ndarray) -> np.ndarray:
         """Probabilities of the rows `X`, (n, 2): each by its segment's model, else the pooled one.
@@ -207,7 +213,7 @@ class SegmentedClassifier(ClassifierMixin, BaseEstimator):
         """The rows of `segment` in the validation part, where both classes are among them."""
         if validation is None:
             return None
-        rows = np.array([label == segment for label in segment_labels(validation_segments)], bool)
+        rows = _in(segment_labels(validation_segments), segment)
         X, y = (np.asarray(part)[rows] for part in validation)
         if len(np.unique(y)) == 2:
             return X, y
@@ -224,8 +230,32 @@ class SegmentedClassifier(ClassifierMixin, BaseEstimator):
             return [_fit(job) for job in jobs]
         from joblib import Parallel, delayed, parallel_config
 
+        for job in jobs:
+            # two processes cannot share a terminal's line
+            _set_own(job.estimator, progress=False)
         with parallel_config("loky", inner_max_num_threads=1):
-            return Parallel(n_jobs=processes, batch_size=1)(delayed(_fit)(job) for job in jobs)
+            parallel = Parallel(n_jobs=processes, batch_size=1, return_as="generator_unordered")
+            return list(_counted(parallel(delayed(_fit)(job) for job in jobs), len(jobs)))
+
+
+def _counted(results: Iterator, total: int) -> Iterator:
+    """`results`, with a bar on a terminal that counts them."""
+    if not sys.stderr.isatty():
+        return results
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return track(results, "models trained", total=total, console=console, transient=True)
+
+
+def _set_own(estimator: Any, **params: Any) -> None:
+    """Set those of `params` that `estimator` has."""
+    estimator.set_params(**{k: v for k, v in params.items() if k in estimator.get_params()})
+
+
+def _in(labels: list[Hashable], segment: Hashable) -> np.ndarray:
+    return np.fromiter((label == segment for label in labels), bool, len(labels))
 
 
 def _fit(job: _Job) -> tuple[Hashable, Any]:
@@ -249,16 +279,20 @@ def _plain(value: Any) -> Hashable:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def with_seed(estimator: Any, segment: Hashable) -> Any:
-    """`estimator` with each of its seeds replaced by one derived from it and `segment`.
+def for_segment(estimator: Any, segment: Hashable) -> Any:
+    """`estimator` with seeds of its own and a checkpoint of its own for `segment`.
 
-    Seeds are the parameters called ``seed`` or ``random_state``, of inner estimators too, where
-    they hold a number.
+    Each parameter called ``seed`` or ``random_state``, of inner estimators too, that holds a number
+    is replaced by one derived from it and the segment's name; a ``checkpoint`` gets the name too.
     """
-    name = zlib.crc32(str(segment).encode())
-    seeds: dict[str, int] = {}
+    name = str(segment)
+    changed: dict[str, Any] = {}
     for key, value in estimator.get_params(deep=True).items():
-        if key.rsplit("__", 1)[-1] in ("seed", "random_state") and isinstance(value, int):
+        kind = key.rsplit("__", 1)[-1]
+        if kind in ("seed", "random_state") and isinstance(value, Integral):
             # random_state is below 2^32 everywhere
-            seeds[key] = derived_seed(value, name) % 2**32
-    return estimator.set_params(**seeds) if seeds else estimator
+            changed[key] = derived_seed(int(value), zlib.crc32(name.encode())) % 2**32
+        elif kind == "checkpoint" and value is not None:
+            safe = re.sub(r"[^A-Za-z0-9_-]", "_", name)
+            changed[key] = Path(value).with_stem(f"{Path(value).stem}-segment-{safe}")
+    return estimator.set_params(**changed)
