@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from precmark.source import Source
 
 
+DECISIONS_AT_A_TIME = 10_000
+"""Decisions whose sequences are put together at a time."""
+
+
 @dataclass(frozen=True)
 class SessionPlan:
     """All that is needed to make the blocks of a log, found before the first of them.
@@ -74,7 +78,9 @@ class SessionPlan:
                 values = step_values(past, self.names, offsets, context)
                 history = at - past.first[at] + 1
                 longest = max(longest, int(history.max()))
-                yield self._block(past, at, history, values)
+                for some in range(0, len(at), DECISIONS_AT_A_TIME):
+                    part = slice(some, some + DECISIONS_AT_A_TIME)
+                    yield self._block(past, at[part], history[part], values)
         _check_found(self.task, most_clicks, longest)
 
     def split(self, decisions: pd.DataFrame) -> np.ndarray:
@@ -134,12 +140,11 @@ def _check_found(task: Task, most_clicks: int, longest: int) -> None:
         )
         raise InputError(Problem(why, "Use a smaller k."))
     if task.steps > longest:
-        raise InputError(
-            Problem(
-                f"{task.steps} steps, but no decision has more than {longest} events behind it",
-                f"Use at most {longest} steps.",
-            )
-        )
+        raise InputError(_too_long(task, f"no decision has more than {longest} events behind it"))
+
+
+def _too_long(task: Task, why: str) -> Problem:
+    return Problem(f"{task.steps} steps, but {why}", "Use so many steps at most.")
 
 
 def plan_sessions(
@@ -153,6 +158,8 @@ def plan_sessions(
 ) -> SessionPlan:
     """What :func:`session_sequences` does, ready to be done block by block; its parameters."""
     log = open_log(events, items)
+    if task.steps > log.most_events:
+        raise InputError(_too_long(task, f"no user has more than {log.most_events} events"))
     channels = channels_for(source, log.kinds, log.categories, log.prices)
     if not channels:
         raise InputError(

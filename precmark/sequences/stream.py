@@ -40,6 +40,8 @@ class Log:
         Mean log(1 + list price) of the items of each category; NaN where unknown.
     prices : bool
         Whether any price is known.
+    most_events : int
+        Events of the user who has most.
     """
 
     rows: ibis.Table
@@ -49,6 +51,7 @@ class Log:
     categories: tuple[str, ...]
     category_log_price: np.ndarray
     prices: bool
+    most_events: int
 
 
 def check_columns(table: ibis.Table, wanted: tuple[str, ...], name: str, maker: str) -> None:
@@ -97,6 +100,7 @@ def open_log(events: ibis.Table, items: ibis.Table | None = None) -> Log:
         means = prices.aggregate(by="item_category", mean=(prices.list_price + 1.0).ln().mean())
         found = dict(means.execute().itertuples(index=False, name=None))
         usual = np.array([found.get(name, np.nan) for name in names], dtype=float)
+    per_user = events.group_by("user_code").aggregate(n=events.count())
     known = rows.filter(rows.price.notnull()).limit(1).count().execute()
     return Log(
         rows=rows,
@@ -106,6 +110,7 @@ def open_log(events: ibis.Table, items: ibis.Table | None = None) -> Log:
         categories=tuple(names),
         category_log_price=usual,
         prices=bool(known),
+        most_events=int(per_user.n.max().execute()),
     )
 
 
