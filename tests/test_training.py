@@ -237,18 +237,18 @@ def test_early_stopping_ends_after_the_patience():
     X, y = sequences(n=40)
     held_out = sequences(n=60, seed=1)
     settings = {"network": Line, "learning_rate": 0.1}
-    full = SequenceClassifier(epochs=12, **settings).fit(X, y, validation=held_out)
-    short = SequenceClassifier(epochs=12, early_stopping=2, **settings)
+    full = SequenceClassifier(epochs=60, **settings).fit(X, y, validation=held_out)
+    short = SequenceClassifier(epochs=60, early_stopping=2, **settings)
     short.fit(X, y, validation=held_out)
     losses = full.history_.valid_loss.tolist()
-    best, ended = 0, 12
-    for epoch in range(1, 12):
+    best, ended = 0, 60
+    for epoch in range(1, 60):
         if losses[epoch] < losses[best]:
             best = epoch
         if epoch - best == 2:
             ended = epoch + 1
             break
-    assert len(short.history_) == ended < 12
+    assert len(short.history_) == ended < 60
     assert short.history_.valid_loss.tolist() == losses[:ended]
     assert short.best_epoch_ == best + 1
 

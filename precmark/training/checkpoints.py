@@ -1,9 +1,9 @@
 """Checkpoints in the safetensors format: weights, optimiser and settings, whole and checked.
 
 A checkpoint holds tensors (``last.*``, ``best.*``, ``adam.<parameter>.*``, ``scaler.*``) and, in
-the file's metadata, a card in JSON and a SHA-256 over card and tensors. Reading one runs no code
-that the file brings along. No generator's state is stored: each epoch draws from seeds of its own
-(see :func:`precmark.training.batches.batch_order`).
+the file's metadata under one key, a card and a SHA-256 over card and tensors, in JSON. Reading one
+runs no code that the file brings along. No generator's state is stored: each epoch draws from seeds
+of its own (see :func:`precmark.training.batches.batch_order`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from precmark.training.loop import Trained
 from precmark.training.scaling import ChannelScaler
 
 FORMAT = "precmark sequence classifier 1"
+_KEY = "precmark"
 
 # a resumed fit may run longer, elsewhere, or report otherwise; all else must be as it was
 MAY_DIFFER = frozenset({"epochs", "keep", "device", "threads", "progress", "checkpoint"})
@@ -74,8 +75,9 @@ def write_checkpoint(checkpoint: Checkpoint, path: Path | str) -> Path:
         }
     )
     tensors = _tensors(checkpoint)
-    metadata = {"format": FORMAT, "card": card, "sha256": _digest(card, tensors)}
-    raw = save(tensors, metadata=metadata)
+    # one key only: the format keeps several in any order, and the same fit gives the same bytes
+    head = {"format": FORMAT, "sha256": _digest(card, tensors), "card": card}
+    raw = save(tensors, metadata={_KEY: json.dumps(head)})
     with whole_file(path) as temporary:
         temporary.write_bytes(raw)
     return Path(path)
@@ -89,18 +91,18 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
     InputError
         When there is no such file, when it is cut off, was changed since, or is something else.
     """
-    metadata, tensors = _read_safely(Path(path))
-    if metadata.get("format") != FORMAT:
+    head, tensors = _read_safely(Path(path))
+    if head.get("format") != FORMAT:
         raise InputError(
-            f"{path} is no checkpoint of this version ({metadata.get('format', 'no format')!r}, "
+            f"{path} is no checkpoint of this version ({head.get('format', 'no format')!r}, "
             f"not {FORMAT!r}). Give a file that SequenceClassifier.save or a checkpoint wrote."
         )
-    if _digest(metadata.get("card", ""), tensors) != metadata.get("sha256"):
+    if _digest(str(head.get("card")), tensors) != head.get("sha256"):
         raise InputError(
             f"{path} was changed after it was written: its checksum does not fit its content. "
             "Take a sound copy, or fit again."
         )
-    card = json.loads(metadata["card"])
+    card = json.loads(head["card"])
     trained = Trained(
         history=card["history"],
         last=_under(tensors, "last"),
@@ -211,7 +213,7 @@ def _digest(card: str, tensors: dict[str, torch.Tensor]) -> str:
 
 
 def _read_safely(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
-    """Metadata and tensors of the safetensors file at `path`."""
+    """Format, checksum and card, and the tensors, of the safetensors file at `path`."""
     from safetensors import SafetensorError
     from safetensors.torch import load
 
@@ -225,8 +227,9 @@ def _read_safely(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
         tensors = load(raw)
         length = int.from_bytes(raw[:8], "little")
         metadata = json.loads(raw[8 : 8 + length]).get("__metadata__", {})
-    except (SafetensorError, ValueError, OSError) as error:
+        head = dict(json.loads(metadata.get(_KEY, "{}")))
+    except (SafetensorError, ValueError, TypeError, OSError) as error:
         raise InputError(
             f"{path} is cut off or is no checkpoint ({error}). Take a sound copy, or fit again."
         ) from error
-    return metadata, tensors
+    return head, tensors
