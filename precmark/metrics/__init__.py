@@ -13,7 +13,13 @@ from precmark.metrics.resampling import (
     paired,
 )
 from precmark.metrics.tables import lift_table, metrics_table, reliability_table, wide
-from precmark.metrics.thresholds import CRITERIA, Threshold, choose_threshold
+from precmark.metrics.thresholds import (
+    CRITERIA,
+    Threshold,
+    choose_threshold,
+    read_thresholds,
+    thresholds_table,
+)
 
 __all__ = [
     "CRITERIA",
@@ -35,6 +41,8 @@ __all__ = [
     "metrics_table",
     "paired",
     "point_metrics",
+    "read_thresholds",
     "reliability_table",
+    "thresholds_table",
     "wide",
 ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from precmark.errors import InputError, Problem
 from precmark.metrics.inputs import checked
@@ -104,8 +106,10 @@ def choose_threshold(
     if best == 0:
         value = (levels[0] + 1) / 2 if levels[0] < 1 else np.nextafter(1.0, 2.0)
     else:
-        below = levels[best] if best < len(levels) else 0.0
-        value = (levels[best - 1] + below) / 2
+        lowest, below = levels[best - 1], levels[best] if best < len(levels) else 0.0
+        value = (lowest + below) / 2
+        if best < len(levels) and value <= below:  # neighbouring floats have nothing between
+            value = lowest
     score = -goodness[best] if criterion == "cost" else goodness[best]
     score = float(score) if np.isfinite(score) else float("nan")
     return Threshold(float(value), criterion, score, float(taken[best] / len(y)))
@@ -131,3 +135,32 @@ def _goodness(
     spread = np.sqrt(positives * negatives) * np.sqrt(chosen * (rows - chosen))
     product = hit * rejected - false_alarm * missed
     return np.divide(product, spread, out=np.full(len(hit), -np.inf), where=spread > 0)
+
+
+def thresholds_table(thresholds: Mapping[str, Threshold]) -> pd.DataFrame:
+    """A row a model to be stored: ``model`` and the fields of its :class:`Threshold`."""
+    return pd.DataFrame(
+        [{"model": model} | vars(threshold) for model, threshold in thresholds.items()],
+        columns=["model", *(f.name for f in fields(Threshold))],
+    )
+
+
+def read_thresholds(table: pd.DataFrame) -> dict[str, Threshold]:
+    """The thresholds that :func:`thresholds_table` laid out, by model.
+
+    Raises
+    ------
+    InputError
+        When a column is missing.
+    """
+    names = ["model", *(f.name for f in fields(Threshold))]
+    missing = [n for n in names if n not in table]
+    if missing:
+        raise InputError(
+            [Problem(f"thresholds.{n}: missing", "Choose the thresholds again.") for n in missing]
+        )
+    rows = table[names].itertuples(index=False)
+    return {
+        str(r.model): Threshold(float(r.value), str(r.criterion), float(r.score), float(r.share))
+        for r in rows
+    }
