@@ -69,9 +69,9 @@ class CAttLstm(nn.Module):
         options = {"channel": channel_attention, "spatial": spatial_attention}
         options |= {"ratio": ratio, "kernel_size": spatial_kernel_size}
         self.conv1 = StepConvolution(channels, filters, kernel_size)
-        self.attention1 = ConvolutionalAttention(filters, **options)
+        self.attention1 = ConvolutionalAttention(filters, steps, **options)
         self.conv2 = StepConvolution(filters, filters, kernel_size)
-        self.attention2 = ConvolutionalAttention(filters, **options)
+        self.attention2 = ConvolutionalAttention(filters, steps, **options)
         self.lstm = Recurrence(filters, hidden) if lstm else None
         self.out = nn.Linear(hidden if lstm else filters, 1)
 

@@ -1,6 +1,6 @@
 """Building blocks of the networks, time first and channels last: arrays are (T, n, C).
 
-In this layout a convolution is one matrix product a tap on contiguous slices, pooling over steps
+In this layout windows of a convolution are put together from whole slices, pooling over steps
 and the recurrence read whole rows, and nothing is transposed on the way. `keep` is the mask in the
 same layout, float (T, n, 1) with 1 at real steps; None means that every step is real.
 """
@@ -79,11 +79,20 @@ class StepConvolution(nn.Module):
     def forward(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
         """(T, n, channels) -> (T, n, filters), zero at steps that are not real."""
         taps = len(self.weight)
-        before = (taps - 1) // 2
-        padded = F.pad(x, (0, 0, 0, 0, before, taps - 1 - before))
-        windows = torch.cat([padded[j : j + len(x)] for j in range(taps)], 2)
+        windows = torch.cat([shifted(x, j - (taps - 1) // 2) for j in range(taps)], 2)
         q = torch.relu(F.linear(windows, self.weight.flatten(0, 1).t(), self.bias))
         return q if keep is None else q * keep
+
+
+def shifted(x: Tensor, ahead: int) -> Tensor:
+    """At each step of `x` (T, n, C) the step `ahead` of it (behind it if < 0), zeros beyond."""
+    if ahead == 0:
+        return x
+    steps = len(x)
+    if abs(ahead) >= steps:
+        return torch.zeros_like(x)
+    beyond = x.new_zeros(abs(ahead), *x.shape[1:])
+    return torch.cat([x[ahead:], beyond] if ahead > 0 else [beyond, x[:ahead]])
 
 
 class ConvolutionalAttention(nn.Module):
@@ -97,6 +106,8 @@ class ConvolutionalAttention(nn.Module):
     ----------
     channels : int
         C >= 1.
+    steps : int
+        T >= 1, the length that the spatial attention is prepared for; others work, slower.
     ratio : int
         Reduction of the hidden layer, >= 1.
     kernel_size : int
@@ -120,6 +131,7 @@ class ConvolutionalAttention(nn.Module):
     def __init__(
         self,
         channels: int,
+        steps: int,
         *,
         ratio: int,
         kernel_size: int,
@@ -131,20 +143,32 @@ class ConvolutionalAttention(nn.Module):
         self.squeeze = fresh(channels, hidden, fan_in=channels) if channel else None
         self.excite = fresh(hidden, channels, fan_in=hidden) if channel else None
         self.spatial = fresh(2, kernel_size, fan_in=2 * kernel_size) if spatial else None
+        selector = band_selector(kernel_size, steps) if spatial else None
+        self.register_buffer("selector", selector, persistent=False)
+        # the mean over channels as a product, which is several times faster than its sum
+        self.register_buffer("share", torch.full((channels,), 1 / channels), persistent=False)
 
     def channel_map(self, q: Tensor, keep: Tensor | None = None) -> Tensor:
-        """M_c (n, C) of `q` (T, n, C) >= 0, zero at steps that are not real (equation 5)."""
-        mean = mean_over_steps(q, keep)
-        hidden = torch.relu(mean @ self.squeeze) + torch.relu(q.amax(0) @ self.squeeze)
-        return torch.sigmoid(hidden @ self.excite)
+        """M_c (n, C) of `q` (T, n, C) >= 0 that is zero at steps that are not real."""
+        pooled = torch.stack([mean_over_steps(q, keep), q.amax(0)])
+        hidden = torch.relu(pooled @ self.squeeze)
+        # the second layer is linear, so that it can follow the sum
+        return torch.sigmoid(hidden.sum(0) @ self.excite)
 
     def spatial_map(self, x: Tensor) -> Tensor:
-        """M_s (T, n) of `x` (T, n, C), zero at steps that are not real (equation 6)."""
-        pooled = torch.cat([x.mean(2), x.amax(2)])
-        return torch.sigmoid(band(self.spatial, len(x)) @ pooled)
+        """M_s (T, n) of `x` (T, n, C) that is zero at steps that are not real."""
+        pooled = torch.cat([x @ self.share, x.amax(2)])
+        return torch.sigmoid(self.band(len(x)) @ pooled)
+
+    def band(self, steps: int) -> Tensor:
+        """The matrix (T, 2T) that convolves two stacked series of T steps with `spatial`."""
+        selector = self.selector
+        if selector.shape[2] != steps:
+            selector = band_selector(self.spatial.shape[1], steps).to(selector)
+        return (self.spatial.flatten() @ selector.flatten(1)).view(steps, 2 * steps)
 
     def forward(self, q: Tensor, keep: Tensor | None = None) -> Tensor:
-        """(T, n, C) -> X'' (T, n, C) (equations 3 and 4); what was zero stays zero."""
+        """X'' (T, n, C) of `q` (T, n, C) >= 0 that is zero at steps that are not real."""
         if self.squeeze is not None:
             q = q * self.channel_map(q, keep)
         if self.spatial is not None:
@@ -152,18 +176,16 @@ class ConvolutionalAttention(nn.Module):
         return q
 
 
-def band(weight: Tensor, steps: int) -> Tensor:
-    """The matrix (T, 2T) that convolves two stacked series of T steps with `weight` (2, taps).
+def band_selector(taps: int, steps: int) -> Tensor:
+    """Zeros and ones (2 taps, T, 2T) that spread two kernels over the matrix of their convolution.
 
-    Row t holds the taps around step t in the mean's half and in the max's half, zeros elsewhere.
+    Entry (i taps + j, t, i T + s) is 1 where tap j of the output at step t reads step s.
     """
-    taps = weight.shape[1]
-    before = (taps - 1) // 2
-    step = torch.arange(steps, device=weight.device)
-    tap = step.unsqueeze(0) - step.unsqueeze(1) + before
-    inside = (tap >= 0) & (tap < taps)
-    halves = weight[:, tap.clamp(0, taps - 1)] * inside
-    return torch.cat([halves[0], halves[1]], 1)
+    step = torch.arange(steps)
+    tap = step - step.unsqueeze(1) + (taps - 1) // 2
+    one = (torch.arange(taps).view(-1, 1, 1) == tap).to(torch.get_default_dtype())
+    none = torch.zeros_like(one)
+    return torch.cat([torch.cat([one, none], 2), torch.cat([none, one], 2)])
 
 
 class Recurrence(nn.Module):
@@ -197,6 +219,7 @@ class Recurrence(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(T, n, channels) -> every h_t, (T, n, hidden)."""
+        # the library's recurrence wants a second bias, which the equations do not have
         start = x.new_zeros(1, x.shape[1], self.weight_hh.shape[1])
         weights = (self.weight_ih, self.weight_hh, self.bias, torch.zeros_like(self.bias))
         return torch.lstm(x, (start, start), weights, True, 1, 0.0, self.training, False, False)[0]
