@@ -2,7 +2,7 @@
 
 from precmark.baselines.chosen import ChosenOnValidation, ChosenRounds
 from precmark.baselines.features import StepTable
-from precmark.baselines.floors import BinnedRate, ConstantRate
+from precmark.baselines.floors import BinnedRate, ConstantRate, LastVisitRate
 from precmark.baselines.registry import BASELINES, Baseline
 
 __all__ = [
@@ -12,5 +12,6 @@ __all__ = [
     "ChosenOnValidation",
     "ChosenRounds",
     "ConstantRate",
+    "LastVisitRate",
     "StepTable",
 ]

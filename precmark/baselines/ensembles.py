@@ -119,7 +119,7 @@ class ForestStack(ClassifierMixin, BaseEstimator):
     """
 
     def __init__(
-        self, trees: int = 100, leaf_rows: int = 20, C: float = 0.001, folds: int = 3, seed: int = 0
+        self, trees: int = 50, leaf_rows: int = 20, C: float = 0.01, folds: int = 3, seed: int = 0
     ):
         self.trees = trees
         self.leaf_rows = leaf_rows

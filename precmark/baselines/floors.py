@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from precmark.baselines.checks import checked_labels
+from precmark.baselines.checks import array_problems, checked_labels, refuse
+from precmark.baselines.features import steps_there
 
 
 def two_columns(p: np.ndarray) -> np.ndarray:
@@ -90,3 +92,80 @@ class BinnedRate(ClassifierMixin, BaseEstimator):
         value = np.asarray(value, dtype=np.float64)
         place = np.searchsorted(self.edges_, value, side="right")
         return np.where(np.isfinite(value), place, len(self.edges_) + 1)
+
+
+def since_last_visit(X: np.ndarray, channels: Sequence[str] | None) -> np.ndarray | None:
+    """Time since each user was last there, as the channels have it (a logarithm), (n,).
+
+    Of a session: ``log_gap_s`` at the last step where ``visit_start`` is 1, the time between the
+    visit of the decision and what the user did before it; NaN where there was nothing before, or
+    the visit began more than T steps ago. Of a customer: ``log_days_since_order`` at the last
+    step. None where the channels tell neither.
+
+    Parameters
+    ----------
+    X : numpy.ndarray
+        (n, F, T).
+    channels : sequence of str or None
+        Names of the F channels.
+    """
+    place = {name: number for number, name in enumerate(channels or ())}
+    rows = np.arange(len(X))
+    if {"visit_start", "log_gap_s"} <= place.keys():
+        started = X[:, place["visit_start"]] == 1
+        step = X.shape[2] - 1 - started[:, ::-1].argmax(axis=1)
+        gap = X[rows, place["log_gap_s"], step]
+        # A gap of exactly 0 stands for "nothing before": between visits lie 30 minutes.
+        return np.where(started.any(axis=1) & (gap > 0), gap, np.nan)
+    if "log_days_since_order" in place:
+        last = np.maximum(steps_there(X) - 1, 0)
+        return X[rows, place["log_days_since_order"], last]
+    return None
+
+
+class LastVisitRate(ClassifierMixin, BaseEstimator):
+    """The last-visit rule: the share of y = 1 among users who were last there as long ago.
+
+    One number of :func:`since_last_visit`, in ten bins of equal counts and one for users without
+    an earlier visit (:class:`BinnedRate`); nothing about the order is assumed. Where the channels
+    do not say when a user was last there, it is the constant, and a note says so.
+
+    Parameters
+    ----------
+    channels : sequence of str or None
+        Names of the F channels.
+
+    Attributes
+    ----------
+    rate_ : BinnedRate
+    notes_ : tuple of str
+    """
+
+    def __init__(self, channels: Sequence[str] | None = None):
+        self.channels = channels
+
+    def fit(self, X: np.ndarray, y: Any, *, validation: Any = None) -> LastVisitRate:
+        """Fit the rates to `X`, (n, F, T), and labels `y`; refuses what is neither."""
+        refuse(array_problems(X, "X"))
+        known = since_last_visit(np.asarray(X), self.channels) is not None
+        self.notes_ = (
+            ()
+            if known
+            else ("no channel says when a user was last there: the same as the constant",)
+        )
+        self.rate_ = BinnedRate().fit(self._value(X), y)
+        self.classes_ = np.array([0, 1])
+        return self
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        """(n, 2), column 1 = P(y = 1)."""
+        refuse(array_problems(X, "X"))
+        return self.rate_.predict_proba(self._value(X))
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """The likelier class of each row."""
+        return self.rate_.predict(self._value(X))
+
+    def _value(self, X: np.ndarray) -> np.ndarray:
+        value = since_last_visit(np.asarray(X), self.channels)
+        return np.full(len(X), np.nan) if value is None else value

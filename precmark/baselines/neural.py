@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 from precmark.baselines.chosen import ChosenOnValidation
 from precmark.baselines.models import Scaled
 
-PENALTIES = (1.0, 0.01, 0.1, 5.0)
+PENALTIES = (1.0, 5.0, 0.1, 20.0)
 """L2 penalties of the weights: what is chosen for both."""
 
 
@@ -89,8 +89,8 @@ class AnnNaiveBayes(ClassifierMixin, BaseEstimator):
 
 
 def perceptron(hidden: tuple[int, ...], alpha: float, epochs: int, seed: int) -> Ann:
-    """An untrained perceptron of the `hidden` layers: ReLU, Adam at 0.001, batches of 64."""
-    return Ann(hidden, alpha=alpha, max_iter=epochs, batch_size=64, random_state=seed)
+    """An untrained perceptron of the `hidden` layers: ReLU, Adam at 0.001, batches of 200."""
+    return Ann(hidden, alpha=alpha, max_iter=epochs, random_state=seed)
 
 
 def ann(first: Any, seed: int) -> ChosenOnValidation:

@@ -8,7 +8,7 @@ from typing import Any
 
 from precmark.baselines.ensembles import forest_stack, leaves_into_logistic
 from precmark.baselines.features import StepTable
-from precmark.baselines.floors import ConstantRate
+from precmark.baselines.floors import ConstantRate, LastVisitRate
 from precmark.baselines.genetic import adaboost, gp_adaboost
 from precmark.baselines.models import histogram_boosting, logistic
 from precmark.baselines.neural import ann, ann_naive_bayes
@@ -60,10 +60,15 @@ def _constant(first: Any, seed: int) -> ConstantRate:
     return ConstantRate()
 
 
+def _last_visit(first: StepTable, seed: int) -> LastVisitRate:
+    return LastVisitRate(first.channels)
+
+
 GU = "Gu, doi 10.65102/is20261254"
 
 BASELINES: dict[str, Baseline] = {
     "constant": Baseline("Constant", _constant, "the base rate", floor=True),
+    "last-visit": Baseline("Last visit", _last_visit, "time since the last visit", floor=True),
     "logistic": Baseline("Logistic regression", logistic, "usual practice", "C", 4),
     "ann": Baseline("ANN", ann, f"{GU}, Figure 3", "L2 penalty", 4),
     "ann-naive-bayes": Baseline(
