@@ -53,10 +53,23 @@ def torch_threads(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def seed_generators(seed: int, device: torch.device) -> None:
+    """Seed PyTorch's generators of the processor and of `device`, and no others.
+
+    ``torch.manual_seed`` would also queue a call, with its stack, for each kind of device that is
+    not there.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed_all(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
+
+
 @contextmanager
 def own_random_state(seed: int, device: torch.device) -> Iterator[None]:
     """Run the block from `seed`; whoever drew random numbers outside goes on undisturbed."""
-    cuda = [device.index or 0] if device.type == "cuda" else []
+    cuda = range(torch.cuda.device_count()) if device.type == "cuda" else []
     with torch.random.fork_rng(devices=cuda):
-        torch.manual_seed(seed)
+        seed_generators(seed, device)
         yield

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -13,6 +13,7 @@ from skorch.callbacks import Callback
 
 from precmark.errors import InputError
 from precmark.training.batches import SlicedBatches, TensorRows, derived_seed
+from precmark.training.devices import seed_generators
 
 # rows scored at once: large enough to fill the processor, small enough for its cache
 SCORING_ROWS = 1_024
@@ -66,13 +67,16 @@ class EpochNet(NeuralNet):
 
     step_: Step | None = None
     seed_: int = 0
+    weights_: Sequence[torch.nn.Parameter] = ()
 
     def eager_step(
         self, x: torch.Tensor, mask: torch.Tensor | None, y: torch.Tensor
     ) -> torch.Tensor:
         """One step of the optimiser; the loss before it, detached."""
         loss = self.criterion_(self.module_(x, mask), y)
-        self.optimizer_.zero_grad()
+        # what optimizer.zero_grad() does, without its records for a profiler
+        for weight in self.weights_:
+            weight.grad = None
         loss.backward()
         self.optimizer_.step()
         return loss.detach()
@@ -86,7 +90,7 @@ class EpochNet(NeuralNet):
             return
         self.started_ = time.perf_counter()
         iterator.epoch = len(self.history)
-        torch.manual_seed(derived_seed(self.seed_, iterator.epoch, 1))
+        seed_generators(derived_seed(self.seed_, iterator.epoch, 1), iterator.dataset.x.device)
         self.module_.train()
         step = self.step_ or self.eager_step
         losses = torch.stack([step(x, mask, y) for x, mask, y in iterator]).cpu()
@@ -257,4 +261,6 @@ def new_net(
     net.set_params(callbacks__epoch_timer=None, callbacks__print_log=None)
     net.set_params(callbacks__train_loss=None, callbacks__valid_loss=None)
     net.seed_ = params["seed"]
-    return net.initialize()
+    net.initialize()
+    net.weights_ = list(net.module_.parameters())
+    return net
