@@ -19,6 +19,9 @@ UNITS = ("auto", "session", "customer")
 STEP_DAYS = {"week": 7, "day": 1}
 """Days of one step of a customer's sequence."""
 
+LONGEST_DAYS = 36_500
+"""A horizon above a century is taken for a mistake."""
+
 _NEEDS = {
     "session": (("views", "sessions"), "clicks that belong to sessions"),
     "customer": (("purchases", "clock", "users"), "dated purchases of users who come back"),
@@ -137,9 +140,9 @@ def _out_of_range(unit, k, steps, horizon_hours, horizon_days, step, origins) ->
         problems.append(Problem(f"k = {k}: no click has that number", "Use a whole number from 1."))
     if not _whole(steps, 1):
         problems.append(Problem(f"{steps} steps", "Use a whole number of steps from 1."))
-    if not horizon_hours > 0:
+    if not 0 < horizon_hours <= 24 * LONGEST_DAYS:
         problems.append(Problem(f"a horizon of {horizon_hours} hours", "Use a number above 0."))
-    if not _whole(horizon_days, 1):
+    if not _whole(horizon_days, 1) or horizon_days > LONGEST_DAYS:
         problems.append(Problem(f"a horizon of {horizon_days} days", "Use whole days from 1."))
     if step not in STEP_DAYS:
         problems.append(Problem(f"step {step!r} is not known", "Use 'week' or 'day'."))
