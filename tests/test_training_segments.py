@@ -7,6 +7,7 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 
+from precmark.baselines import BASELINES
 from precmark.errors import InputError
 from precmark.training import SegmentedClassifier, SequenceClassifier
 from precmark.training.segmented import for_segment, segment_labels
@@ -70,6 +71,9 @@ def test_too_few_of_a_class_falls_back_and_says_which(shop):
     model = segmented(Sums()).fit(X, y, segments=segments)
     assert model.fallbacks_ == {"rare": "0 training decisions with y = 0, fewer than 5"}
     assert set(model.models_) == {"a", "b", "tiny"}
+    numbers = np.arange(300) // 100
+    model = segmented(Sums(), min_decisions=200).fit(X, y, segments=numbers)
+    assert [type(key) for key in model.fallbacks_] == [int, int, int]
 
 
 def test_unseen_and_missing_segments_go_to_the_pooled_model(shop):
@@ -155,6 +159,21 @@ def test_processes_change_no_number(shop):
         apart.pooled_.trained_.last["out.bias"], alone.pooled_.trained_.last["out.bias"]
     )
     assert network.seed == 0 and not hasattr(network, "trained_")
+
+
+def test_baselines_can_be_segmented_too(shop):
+    X, y, segments = shop
+    base = BASELINES["logistic"].make(seed=3)
+    model = segmented(base, min_decisions=100).fit(
+        X, y, segments=segments, validation=(X, y), validation_segments=segments
+    )
+    assert set(model.models_) == {"a", "b"}
+    rows = segments == "a"
+    own = for_segment(BASELINES["logistic"].make(seed=3), "a")
+    own.fit(X[rows], y[rows], validation=(X[rows], y[rows]))
+    np.testing.assert_allclose(
+        model.predict_proba(X[rows], segments[rows]), own.predict_proba(X[rows])
+    )
 
 
 def test_bad_input_is_refused_in_words(shop):

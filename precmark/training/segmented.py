@@ -191,15 +191,15 @@ class SegmentedClassifier(ClassifierMixin, BaseEstimator):
 
     def _sizes(self, labels: list, y: np.ndarray) -> tuple[list, dict[Hashable, str]]:
         """Segments that get a model of their own, and why the others do not."""
-        wanted, why = [], {}
-        index = pd.Series(np.arange(len(labels))).groupby(pd.Series(labels, dtype=object)).indices
-        for segment, rows in sorted(index.items(), key=lambda item: str(item[0])):
+        wanted: list[Hashable] = []
+        why: dict[Hashable, str] = {}
+        for segment in sorted(set(labels) - {None}, key=str):
+            rows = _in(labels, segment)
             positives = int(np.sum(y[rows] == 1))
-            rarer = min(positives, len(rows) - positives)
-            if len(rows) < self.min_decisions:
-                why[segment] = (
-                    f"{len(rows):,} training decisions, fewer than {self.min_decisions:,}"
-                )
+            n = int(rows.sum())
+            rarer = min(positives, n - positives)
+            if n < self.min_decisions:
+                why[segment] = f"{n:,} training decisions, fewer than {self.min_decisions:,}"
             elif rarer < self.min_each_class:
                 kind = "y = 1" if rarer == positives else "y = 0"
                 why[segment] = (
