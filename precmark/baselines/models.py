@@ -43,20 +43,33 @@ def logistic(first: Any, seed: int) -> ChosenOnValidation:
     return ChosenOnValidation(pipeline, "model__C", (0.01, 0.001, 0.1, 1.0), seed)
 
 
-def histogram_boosting(first: Any, seed: int) -> ChosenRounds:
+def histogram_boosting(
+    first: Any, seed: int, *, max_features: float = 0.2, categorical: tuple[int, ...] = ()
+) -> ChosenRounds:
     """Histogram gradient boosting on columns with gaps; the knob is the number of rounds.
 
     A fifth of the columns at each split and a ridge on the leaves: among hundreds of columns that
     say nearly the same, a few thousand rows overfit without.
+
+    Parameters
+    ----------
+    first : transformer
+        Makes the table.
+    seed : int
+    max_features : float
+        Share of the columns looked at for a split, (0, 1].
+    categorical : tuple of int
+        Places of columns whose numbers are codes of categories.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     model = HistGradientBoostingClassifier(
         learning_rate=0.05,
         max_leaf_nodes=15,
-        max_features=0.2,
+        max_features=max_features,
         l2_regularization=10,
         early_stopping=False,
+        categorical_features=list(categorical) or None,
     )
     return ChosenRounds(
         Pipeline([("table", first), ("model", model)]), (50, 25, 100, 200), seed=seed
