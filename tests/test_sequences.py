@@ -163,7 +163,7 @@ def expected(found: list[dict], channels: tuple[str, ...], T: int) -> np.ndarray
     return X
 
 
-@settings(max_examples=12, deadline=None, phases=[Phase.generate])
+@settings(max_examples=8, deadline=None, phases=[Phase.generate])
 @given(seed=st.integers(0, 10_000), k=st.integers(1, 4), T=st.integers(1, 6),
        batch=st.sampled_from([3, 17, 500_000]))  # fmt: skip
 def test_against_a_loop_over_the_events(seed, k, T, batch):

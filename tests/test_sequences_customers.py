@@ -107,7 +107,7 @@ def steps_by_hand(mine: list[dict], origin: dt.date, length: int, T: int) -> lis
 
 
 @pytest.mark.parametrize("source", [ORDERS, SHOP], ids=lambda s: s.name)
-@pytest.mark.parametrize(("step", "T", "batch"), [("week", 12, 100_000), ("day", 30, 4)])
+@pytest.mark.parametrize(("step", "T", "batch"), [("week", 12, 100_000), ("day", 30, 13)])
 def test_against_a_loop_over_the_days(source, step, T, batch):
     events = in_duckdb(random_orders(7))
     task = task_for(source, unit="customer", steps=T, step=step, horizon_days=60)
