@@ -1,0 +1,81 @@
+"""The churn chapters: every model on the same decisions, and what its scores are good for."""
+
+from precmark.churn.describe import (
+    best_epochs,
+    channels_table,
+    layers_table,
+    models_table,
+    one_decision,
+    parts_table,
+    segment_table,
+    titles,
+)
+from precmark.churn.fits import Comparison, Model, compare, models, network_variants
+from precmark.churn.probes import channel_importance, importance, risk_by_clicks, split_leak
+from precmark.churn.published import published_rates
+from precmark.churn.quality import (
+    against,
+    against_table,
+    best_models,
+    calibrated,
+    cost_table,
+    groups,
+    lift_tables,
+    pooled_against_segment,
+    quality,
+    thresholds,
+    titled,
+    variants_table,
+    wide_table,
+    with_calibrated,
+)
+from precmark.churn.readings import attention_readings, trained_network
+from precmark.churn.segments_at import NO_PROFILE, segments_at, segments_of
+from precmark.churn.verdicts import (
+    architecture_figures,
+    architecture_verdicts,
+    comparison_verdicts,
+)
+
+__all__ = [
+    "NO_PROFILE",
+    "Comparison",
+    "Model",
+    "against",
+    "against_table",
+    "architecture_figures",
+    "architecture_verdicts",
+    "attention_readings",
+    "best_epochs",
+    "best_models",
+    "calibrated",
+    "channel_importance",
+    "channels_table",
+    "compare",
+    "comparison_verdicts",
+    "cost_table",
+    "groups",
+    "importance",
+    "layers_table",
+    "lift_tables",
+    "models",
+    "models_table",
+    "network_variants",
+    "one_decision",
+    "parts_table",
+    "pooled_against_segment",
+    "published_rates",
+    "quality",
+    "risk_by_clicks",
+    "segment_table",
+    "segments_at",
+    "segments_of",
+    "split_leak",
+    "thresholds",
+    "titled",
+    "titles",
+    "trained_network",
+    "variants_table",
+    "wide_table",
+    "with_calibrated",
+]

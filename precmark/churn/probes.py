@@ -1,0 +1,161 @@
+"""Questions put to a few models: the leak of a random split, how early, what they look at."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from precmark import metrics
+from precmark.churn.fits import Comparison, Model, compare
+from precmark.churn.importance import gradient_importance, permutation_importance
+from precmark.churn.quality import part_of, quality
+from precmark.sequences import Sequences, make_sequences
+
+if TYPE_CHECKING:
+    from precmark.runs import Run
+
+PROBED = ("histogram-boosting", "c-att-lstm")
+"""The practitioner's pick and the paper's network."""
+
+
+def probed(models: Mapping[str, Model]) -> dict[str, Model]:
+    """Those of `models` that the probes ask: :data:`PROBED`."""
+    return {name: models[name] for name in PROBED if name in models}
+
+
+def split_leak(
+    sequences: Sequences,
+    models: Mapping[str, Model],
+    fitted: Comparison,
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+    n_jobs: int = 2,
+    keep: Path | None = None,
+) -> pd.DataFrame:
+    """The probed models under the split by time and under the random split.
+
+    Parameters
+    ----------
+    fitted : Comparison
+        Of the split by time, with the probed models among its own.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As :func:`precmark.churn.quality.quality`, pooled fits only, with ``split`` ("by time",
+        "at random").
+    """
+    asked = probed(models)
+    shuffled = compare(sequences, asked, by="random_split", seeds=(seed,), n_jobs=n_jobs, keep=keep)
+    timed = quality(sequences, fitted, draws=draws, seed=seed)
+    timed = timed[timed.model.isin([*asked, "constant"])]
+    random = quality(sequences, shuffled, draws=draws, seed=seed, by="random_split")
+    both = pd.concat([timed.assign(split="by time"), random.assign(split="at random")])
+    return both[both.fit == "pooled"].reset_index(drop=True)
+
+
+def risk_by_clicks(
+    run: Run,
+    sequences: Sequences,
+    models: Mapping[str, Model],
+    *,
+    most: int = 5,
+    draws: int = 1000,
+    seed: int = 0,
+    n_jobs: int = 2,
+    keep: Path | None = None,
+) -> pd.DataFrame:
+    """Average precision of the probed models after 1 to `most` clicks, on the same sessions.
+
+    For each number of clicks the sequences are made anew and the models fitted on all sessions
+    that get so far; judged are the sessions that reach `most` clicks without a purchase and are in
+    the test part for every number of clicks.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``clicks``, ``series`` (title of the model, or "constant"), ``value``, ``low``, ``high``
+        (average precision; the constant's is the share of good outcomes), ``judged`` (sessions).
+    """
+    asked = probed(models)
+    made = {k: _after(run, sequences, k) for k in range(1, most + 1)}
+    reach = set.intersection(*(set(after.part("test").decisions.session_code)
+                               for after in made.values()))  # fmt: skip
+    rows = []
+    for k, after in made.items():
+        fitted = compare(after, asked, seeds=(seed,), n_jobs=n_jobs, keep=keep)
+        only = after.decisions.session_code.isin(reach).to_numpy()
+        part = part_of(after, fitted, "test", only=only)
+        drawn = metrics.bootstrap(
+            part.y, part.p, part.users, metrics=["average_precision"], draws=draws, seed=seed,
+            thresholds=0.5,
+        ).table()  # fmt: skip
+        for row in drawn.itertuples(index=False):
+            rows.append((k, asked[row.model].title, row.value, row.low, row.high, len(part.y)))
+        rate = float(part.y.mean())
+        rows.append((k, "constant", rate, rate, rate, len(part.y)))
+    names = ["clicks", "series", "value", "low", "high", "judged"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _after(run: Run, sequences: Sequences, k: int) -> Sequences:
+    """The sequences of `run` at click `k`; those at hand where it is theirs."""
+    if k == sequences.task.k:
+        return sequences
+    steps = min(sequences.task.steps, k) if "users" not in run.source.says else None
+    task = dataclasses.replace(sequences.task, k=k, steps=steps or sequences.task.steps)
+    return make_sequences(run, task)
+
+
+@dataclass(frozen=True)
+class Importance:
+    """What the probed models lean on.
+
+    Attributes
+    ----------
+    permutation : pandas.DataFrame
+        ``model`` (title) and the columns of
+        :func:`precmark.churn.importance.permutation_importance`.
+    gradients : pandas.DataFrame
+        Of C-ATT-LSTM: channels by steps before the decision (0 is its own), see
+        :func:`precmark.churn.importance.gradient_importance`.
+    """
+
+    permutation: pd.DataFrame
+    gradients: pd.DataFrame
+
+
+def importance(
+    sequences: Sequences, models: Mapping[str, Model], *, repeats: int = 5, seed: int = 0
+) -> Importance:
+    """Permutation importance of the probed models, and gradients of C-ATT-LSTM, on the test part.
+
+    Each model is fitted once more, because fits of the comparison live in other processes.
+    """
+    train, validation, test = (sequences.part(p) for p in ("train", "validation", "test"))
+    tables, gradients = [], pd.DataFrame()
+    for model in probed(models).values():
+        fitted = model.make(seed).fit(train.X, train.y, validation=(validation.X, validation.y))
+        table = permutation_importance(
+            lambda X, fitted=fitted: fitted.predict_proba(X)[:, 1],
+            test.X, test.y, sequences.channels, repeats=repeats, seed=seed,
+        )  # fmt: skip
+        tables.append(table.assign(model=model.title))
+        if model.family == "network":
+            rows = fitted.tensors(test.X)
+            found = gradient_importance(fitted.module(), rows.x, test.mask, sequences.channels)
+            gradients = found.pivot(index="channel", columns="lag", values="gradient")
+            gradients = gradients.loc[list(sequences.channels)]
+    return Importance(pd.concat(tables, ignore_index=True), gradients)
+
+
+def channel_importance(found: Importance) -> pd.DataFrame:
+    """The channels of a permutation table as ``feature``, ``importance``, ``low``, ``high``."""
+    rows = found.permutation[found.permutation.kind == "channel"]
+    return rows.drop(columns="kind").rename(columns={"name": "feature", "drop": "importance"})

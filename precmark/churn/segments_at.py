@@ -1,0 +1,142 @@
+"""The segment of each decision's user, from the profile as it stood before the decision.
+
+The segments of chapter 03 know the whole log. A model that is trained in them would learn from
+tomorrow: who bought after the decision sits in the buyers' segment. So the map is fitted on the
+profile as of the end of the training part, and each decision is placed by the latest profile that
+was taken before it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from precmark.errors import InputError
+
+if TYPE_CHECKING:
+    from precmark.runs import Run
+    from precmark.sequences import Sequences
+
+NO_PROFILE = 0
+"""Segment of a decision whose user had no event before the latest profile was taken."""
+
+
+def snapshot_days(timestamp: pd.Series, timezone: str, every_days: int = 30) -> list[str]:
+    """The local days on which profiles are taken, so that each decision has one before it.
+
+    Parameters
+    ----------
+    timestamp : pandas.Series of datetime, UTC
+        Times of the decisions.
+    timezone : str
+        IANA name of the store's clock.
+    every_days : int
+        Days between two profiles, at least 1.
+
+    Returns
+    -------
+    list of str
+        ISO days; the first is the day of the first decision.
+    """
+    if every_days < 1:
+        raise InputError(f"every_days is {every_days}: take a profile every 1 day or more.")
+    local = timestamp.dt.tz_convert(timezone).dt.normalize().dt.tz_localize(None)
+    days = pd.date_range(local.min(), local.max(), freq=f"{every_days}D")
+    return [str(day.date()) for day in days]
+
+
+def segments_at(
+    run: Run,
+    decisions: pd.DataFrame,
+    *,
+    fit_on: str,
+    n_segments: int,
+    days: list[str],
+    seed: int = 0,
+    n_jobs: int = 2,
+) -> np.ndarray:
+    """Segment of each decision, from 1; :data:`NO_PROFILE` where the user had no profile yet.
+
+    Parameters
+    ----------
+    run : Run
+        With sessions.
+    decisions : pandas.DataFrame
+        ``user_code`` and ``timestamp`` of the n decisions.
+    fit_on : str
+        ISO day: the map is fitted on the profile as of its midnight, the end of training.
+    n_segments : int
+        How many segments the map is cut into.
+    days : list of str
+        ISO days on which profiles are taken (see :func:`snapshot_days`), ascending.
+    seed, n_jobs : int
+        Seed of the map; processes that build profiles at the same time.
+
+    Returns
+    -------
+    numpy.ndarray of int64, shape (n,)
+
+    Notes
+    -----
+    Cost: one profile of all users a day in `days` (chapter 02's cost each) and one fit of the map.
+    """
+    from joblib import Parallel, delayed
+
+    from precmark.segments import SomSegments
+    from precmark.segments.past import past_profile
+
+    fitted = SomSegments(n_segments=n_segments, seed=seed).fit(past_profile(run, fit_on))
+    taken = Parallel(n_jobs=min(n_jobs, len(days)))(
+        delayed(_placed)(run, day, fitted) for day in days
+    )
+    midnights = pd.DatetimeIndex(days).tz_localize(run.source.timezone).tz_convert("UTC")
+    latest = np.searchsorted(midnights.as_unit("us").asi8, _micros(decisions), side="right") - 1
+    codes = decisions.user_code.to_numpy()
+    out = np.full(len(decisions), NO_PROFILE, dtype=np.int64)
+    for number, placed in enumerate(taken):
+        rows = np.flatnonzero(latest == number)
+        out[rows] = placed.reindex(codes[rows]).fillna(NO_PROFILE).astype("int64")
+    return out
+
+
+def _placed(run: Run, day: str, fitted) -> pd.Series:
+    """Segment by user_code, from the profile as of `day`; empty where the log starts later."""
+    from precmark.segments.past import past_profile
+
+    try:
+        profile = past_profile(run, day)
+    except InputError:
+        return pd.Series(dtype="int64")
+    return pd.Series(np.asarray(fitted.predict(profile)), index=profile.user_code.to_numpy())
+
+
+def _micros(decisions: pd.DataFrame) -> np.ndarray:
+    return pd.DatetimeIndex(decisions.timestamp).as_unit("us").asi8
+
+
+def segments_of(
+    run: Run, sequences: Sequences, *, every_days: int = 30, seed: int = 0, n_jobs: int = 2
+) -> np.ndarray:
+    """The segment of each of `sequences`, by the map of chapter 03 fitted as of training's end.
+
+    The number of segments is chapter 03's. Customers are placed at their origins, sessions by
+    profiles taken every `every_days` days. See :func:`segments_at`.
+    """
+    from precmark.segments import SomSegments
+
+    run.need("segments/segments")
+    number = SomSegments.load(run.results / "segments" / "map.json").n_segments
+    decisions, zone = sequences.decisions, run.source.timezone
+    train = decisions.timestamp[(decisions.split == "train").to_numpy()]
+    # Midnight before the last training decision: nothing later than training saw.
+    end = train.max().tz_convert(zone).normalize()
+    if sequences.task.unit == "customer":
+        days = [str(t.tz_convert(zone).date()) for t in sorted(decisions.timestamp.unique())]
+    else:
+        days = snapshot_days(decisions.timestamp, zone, every_days)
+    return segments_at(
+        run, decisions, fit_on=str(end.date()), n_segments=number, days=days, seed=seed,
+        n_jobs=n_jobs,
+    )  # fmt: skip
