@@ -18,7 +18,14 @@ from precmark.contract import ingest
 from precmark.engine import connect, read
 from precmark.errors import InputError
 from precmark.runs import Run, write_card
-from precmark.sequences import make_sequences, session_sequences, step_mask, task_for
+from precmark.sequences import (
+    describe_channels,
+    make_sequences,
+    session_sequences,
+    step_mask,
+    task_for,
+)
+from precmark.sequences.stream import open_log, users
 from precmark.sessions import find_sessions, write_sessions
 from precmark.simulate import simulate
 from precmark.source import CAPABILITIES, Source
@@ -401,6 +408,23 @@ def test_one_user_larger_than_a_batch_changes_nothing(shop_run, shop):
     again = make_sequences(shop_run, batch_rows=50)
     assert shop.X.tobytes() == again.X.tobytes()
     pd.testing.assert_frame_equal(shop.decisions, again.decisions)
+
+
+def test_memory_holds_a_batch_and_one_user(shop_run):
+    events = read(connect(threads=1), shop_run.need("sessions/events"))
+    per_user = events.to_pandas()["user_code"].value_counts()
+    sizes, last = [], -1
+    for batch in users(open_log(events), batch_rows=50):
+        assert batch.user[0] > last and (np.diff(batch.user) >= 0).all()
+        last = batch.user[-1]
+        sizes.append(len(batch.user))
+    assert sum(sizes) == per_user.sum() and max(sizes) <= 50 + per_user.max()
+
+
+def test_every_channel_is_put_in_words(shop):
+    words = describe_channels([*shop.channels, "in_sale", "log_revenue"])
+    assert words["what"].str.len().min() > 15 and len(words) == 18
+    assert words["what"].iloc[-2] == "1 where the category is sale"
 
 
 def test_other_clicks_and_windows(shop_run, shop):

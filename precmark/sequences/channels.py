@@ -108,6 +108,9 @@ _WITHOUT_CLOCK = (
 )  # fmt: skip
 """What stands in for the clock and the user's past where a source has neither."""
 
+SESSION_CHANNELS = (*_KIND_CHANNELS, *_CHANNELS, *_WITHOUT_CLOCK)
+"""Every channel of a visit's step but those of single categories (``in_NAME``)."""
+
 
 def channels_for(
     source: Source, kinds: frozenset[str] | set[str], categories: tuple[str, ...], prices: bool

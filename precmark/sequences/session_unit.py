@@ -195,7 +195,12 @@ def session_sequences(
     comes before it in the session; its steps are the user's last T events up to and including it,
     in whatever visit. For ``purchase``, y = 1 where the user's next purchase event after the
     decision, in any session, comes within the horizon; for ``next_click`` where the session holds
-    another click. Events of one instant follow each other in the order of the log's rows.
+    another click. Events of one instant follow each other in the order of the log's rows. Robots
+    are not among the events: their sessions are recognised by their whole length and removed
+    before, the one thing here that looks ahead (:mod:`precmark.sessions`).
+
+    Time grows with the number of events (one sort of narrow rows, in DuckDB, which spills to disk
+    above its memory limit) and of decisions (n F T values).
 
     Parameters
     ----------
