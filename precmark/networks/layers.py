@@ -167,6 +167,15 @@ class ConvolutionalAttention(nn.Module):
             selector = band_selector(self.spatial.shape[1], steps).to(selector)
         return (self.spatial.flatten() @ selector.flatten(1)).view(steps, 2 * steps)
 
+    def maps(self, q: Tensor, keep: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """M_c (n, C) and M_s (T, n) of `q` as in :meth:`forward`; ones where left out."""
+        channel, spatial = q.new_ones(q.shape[1:]), q.new_ones(q.shape[:2])
+        if self.squeeze is not None:
+            channel = self.channel_map(q, keep)
+        if self.spatial is not None:
+            spatial = self.spatial_map(q * channel)
+        return channel, spatial
+
     def forward(self, q: Tensor, keep: Tensor | None = None) -> Tensor:
         """X'' (T, n, C) of `q` (T, n, C) >= 0 that is zero at steps that are not real."""
         if self.squeeze is not None:

@@ -61,7 +61,7 @@ class TransformerEncoder(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Logits (n,) of `x` (n, F, T), zero at padded steps; `mask` (n, T), True at real ones."""
-        h = self.project(x.transpose(1, 2)) + self.positions
+        h = self.project(x.transpose(1, 2)) + self.positions[: x.shape[2]]
         bias = None
         if mask is not None:
             # the lowest number, not -inf: an empty row must not turn into NaN
