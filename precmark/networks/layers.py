@@ -254,11 +254,12 @@ class StepAttention(nn.Module):
         self.direction = nn.Linear(channels, 1, bias=False)
 
     def weights(self, h: Tensor, keep: Tensor | None = None) -> Tensor:
-        """Weight of each step, (T, n, 1): adds up to 1 over the real ones, 0 at the others."""
+        """Weight of each step, (T, n, 1): real ones add up to 1, the others are 0."""
         scores = self.direction(torch.tanh(self.score(h)))
         if keep is not None:
             # the lowest number, not -inf: an empty row must not turn into NaN
             scores = scores.masked_fill(keep == 0, torch.finfo(scores.dtype).min)
+            return scores.softmax(0) * keep
         return scores.softmax(0)
 
     def forward(self, h: Tensor, keep: Tensor | None = None) -> Tensor:
