@@ -1,5 +1,7 @@
 """The estimator of the networks against a plain PyTorch loop, scikit-learn and hand-made cases."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -454,3 +456,27 @@ def test_progress_is_silent_in_a_pipe_unless_asked(capsys, monkeypatch):
     assert said.err.splitlines()[1] == (
         f"epoch 2 of 2, loss {row.train_loss:.4f}, validation {row.valid_loss:.4f}"
     )
+
+
+class Interrupted(Breaks):
+    """Is interrupted at its seventh training step, as by Ctrl-C."""
+
+    def forward(self, x, mask=None):
+        if self.training and self.calls == 6:
+            raise KeyboardInterrupt
+        return super().forward(x, mask)
+
+
+def test_an_interrupted_fit_says_so_and_keeps_the_last_epoch(monkeypatch, capsys):
+    X, y = sequences(n=100)
+    threads, state = torch.get_num_threads(), torch.get_rng_state()
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    model = SequenceClassifier(Interrupted, epochs=5, batch_size=25)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    assert "training" in capsys.readouterr().err
+    assert len(model.history_) == 1 and torch.get_num_threads() == threads
+    assert torch.equal(torch.get_rng_state(), state)
+    wanted = SequenceClassifier(Line, epochs=1, batch_size=25, progress=False).fit(X, y)
+    np.testing.assert_array_equal(model.predict_proba(X), wanted.predict_proba(X))
+    assert capsys.readouterr().err == ""

@@ -26,7 +26,9 @@ FORMAT = "precmark sequence classifier 1"
 _KEY = "precmark"
 
 # a resumed fit may run longer, elsewhere, or report otherwise; all else must be as it was
-MAY_DIFFER = frozenset({"epochs", "keep", "device", "threads", "progress", "checkpoint"})
+MAY_DIFFER = frozenset(
+    {"epochs", "keep", "device", "threads", "progress", "checkpoint", "channels"}
+)
 
 
 @dataclass(frozen=True)

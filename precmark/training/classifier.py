@@ -99,8 +99,8 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         0 and 1.
     history_ : pandas.DataFrame
         One row an epoch: ``epoch`` (from 1), ``train_loss`` (mean over the sequences, before each
-        step), ``valid_loss``, ``valid_average_precision`` (nan without validation),
-        ``seconds``.
+        step), ``valid_loss`` (weighted as the training part is) and ``valid_average_precision``
+        (both nan without validation), ``seconds``.
     best_epoch_ : int
         Epoch of the lowest validation loss; the last one without validation.
     scaler_ : ChannelScaler
@@ -275,8 +275,9 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         InputError
             When this is not fitted, or `X` has another shape or infinite values.
         """
-        positive = 1 / (1 + np.exp(-self.decision_function(X, epoch=epoch)))
-        return np.column_stack([1 - positive, positive])
+        logit = self.decision_function(X, epoch=epoch)
+        # the logistic function of -logit and logit, exact at both ends
+        return np.exp(-np.logaddexp(0, np.column_stack([logit, -logit])))
 
     def decision_function(self, X: np.ndarray, epoch: Weights | None = None) -> np.ndarray:
         """The logits of the sequences `X`, float64, (n,): log odds of y = 1."""
@@ -367,14 +368,13 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         """
         found = read_checkpoint(path)
         _refuse_network(found, network, path)
-        classifier = cls(**found.params | {"device": device})
-        if network is not None:
-            classifier.network = network
-        classifier._set_up(found.scaler, found.shape, found.fingerprint)
-        classifier.trained_ = found.trained
         try:
+            classifier = cls(**found.params | {"device": device})
+            classifier.network = network or classifier.network
+            classifier._set_up(found.scaler, found.shape, found.fingerprint)
+            classifier.trained_ = found.trained
             classifier.module("best"), classifier.module("last")
-        except RuntimeError as error:
+        except (RuntimeError, TypeError) as error:
             raise InputError(
                 f"{path} holds the weights of another architecture than {found.params['network']} "
                 f"is now: {error}. Load it with the version that wrote it, or fit again."
