@@ -11,8 +11,11 @@ from precmark.errors import InputError, Problem
 STARTS = ((1.0, 1.0, 1.0, 1.0), (0.3, 0.5, 0.5, 3.0), (2.0, 2.0, 0.2, 1.0))
 """Starting values of r, alpha (in units of the longest age), a and b for the search."""
 
-MOST_LOG = 12.0
-"""Bound of the search on each parameter's logarithm; at the bound the model has no maximum."""
+MOST_LOG = 10.0
+"""Bound of the search on each parameter's logarithm."""
+
+EDGE_LOG = 8.0
+"""Beyond it the likelihood is flat: a parameter runs away instead of having a maximum."""
 
 
 @dataclass(frozen=True)
@@ -175,10 +178,10 @@ def fit_bgnbd(frequency, recency, age) -> BgNbd:
     searches = [minimize(loss, np.log(s), method="L-BFGS-B", bounds=bounds) for s in STARTS]
     best = min(searches, key=lambda search: search.fun)
     r, alpha, a, b = np.exp(best.x)
-    inside = bool((np.abs(best.x) < MOST_LOG - 1e-3).all())
+    inside = bool((np.abs(best.x) < EDGE_LOG).all())
     message = str(best.message)
     if not inside:
-        message += "; a parameter is at the bound of the search: these data fix it badly"
+        message += "; a parameter runs to the edge of the search: these data do not fix it"
     # Days in place of the unit of the search: x powers of it leave the density.
     total = -float(best.fun) * len(frequency) - float(frequency.sum()) * float(np.log(unit))
     return BgNbd(

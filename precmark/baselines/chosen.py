@@ -210,7 +210,10 @@ class ChosenRounds(Chosen):
         return np.column_stack([1 - score, score])
 
     def decision_function(self, X: Any) -> np.ndarray:
-        """What the chosen rounds rank by, (n,): a vote in [-1, 1] with `platt`, else P(y = 1)."""
+        """What the chosen rounds rank by, (n,): a vote with `platt`, else P(y = 1).
+
+        scikit-learn's vote counts both classes: it is twice the weighted mean of -1 and 1.
+        """
         staged = self._staged(X)
         return next(islice(staged, self._rounds() - 1, None))
 

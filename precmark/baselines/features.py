@@ -53,8 +53,9 @@ class StepTable(TransformerMixin, BaseEstimator):
 
     For each channel the last value, and the mean and sum of its values over the steps; the number
     of steps; with ``"all"`` also the value at each lag (lag 1 is the last step, so the last value
-    is not repeated). What is missing stays NaN. Columns that are missing or constant throughout
-    the training part say nothing and are left out, with a note.
+    is not repeated). What is missing stays NaN. Channels without a value, or with the same at every
+    real step of the training part, say nothing and are left out with a note, like single columns
+    of that kind.
 
     Parameters
     ----------
@@ -85,15 +86,19 @@ class StepTable(TransformerMixin, BaseEstimator):
         """
         self._check(X)
         self.shape_ = np.shape(X)[1:]
-        table = self._table(np.asarray(X))
+        X = np.asarray(X)
+        table = self._table(X)
         there = np.isfinite(table)
-        empty = ~there.any(axis=0)
         low = np.where(there, table, np.inf).min(axis=0)
         high = np.where(there, table, -np.inf).max(axis=0)
-        constant = there.all(axis=0) & (low == high)
-        self.kept_ = ~(empty | constant)
+        single = ~there.any(axis=0) | (there.all(axis=0) & (low == high))
+        channel, self.notes_ = self._said(X)
+        silent = ~channel[self._channel_of()]
+        self.kept_ = ~(single | silent)
         self.kept_[-1] = True
-        self.notes_ = self._notes(empty, constant)
+        rest = int((single & ~silent)[:-1].sum())
+        if rest:
+            self.notes_ += (f"{rest} columns without a value or with one value only, left out",)
         return self
 
     def transform(self, X: np.ndarray) -> np.ndarray:
@@ -146,24 +151,27 @@ class StepTable(TransformerMixin, BaseEstimator):
             return list(self.channels)
         return [f"channel_{number:02d}" for number in range(self.shape_[0])]
 
-    def _notes(self, empty: np.ndarray, constant: np.ndarray) -> tuple[str, ...]:
-        """One note a channel that says nothing at all, one for single columns."""
-        n_channels = self.shape_[0]
-        lags = self.shape_[1] if self.columns == "all" else 1
-        notes, explained = [], np.zeros(len(empty), dtype=bool)
+    def _channel_of(self) -> np.ndarray:
+        """The channel of each column; for the last, the steps, one more than there are."""
+        n_channels, lags = self.shape_
+        number = np.arange(n_channels)
+        values = np.repeat(number, lags) if self.columns == "all" else number
+        return np.r_[values, number, number, n_channels]
+
+    def _said(self, X: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Whether each channel says anything (and True for the steps), and notes where not."""
+        there = np.isfinite(X)
+        real = there.any(axis=1)[:, None, :]
+        notes, said = [], []
         for number, name in enumerate(self._channel_names()):
-            own = np.r_[
-                np.arange(number * lags, (number + 1) * lags),
-                n_channels * lags + number,
-            ]
-            if empty[own].all():
+            known = there[:, number]
+            values = X[:, number][known]
+            if not len(values):
                 notes.append(f"{name}: no value in the training part, left out")
-            elif (empty | constant)[own].all():
+            elif (known == real[:, 0]).all() and (values == values[0]).all():
                 notes.append(f"{name}: the same value throughout the training part, left out")
             else:
+                said.append(True)
                 continue
-            explained[own] = True
-        rest = int(((empty | constant) & ~explained)[:-1].sum())
-        if rest:
-            notes.append(f"{rest} more columns without a value or with one value only, left out")
-        return tuple(notes)
+            said.append(False)
+        return np.array([*said, True]), tuple(notes)

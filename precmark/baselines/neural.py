@@ -35,6 +35,7 @@ class Ann(MLPClassifier):
 
 def hidden_activations(network: MLPClassifier, X: np.ndarray) -> np.ndarray:
     """What the last hidden layer of a fitted `network` makes of `X`, (n, units), >= 0."""
+    X = np.asarray(X, dtype=np.float64)
     for weights, bias in zip(network.coefs_[:-1], network.intercepts_[:-1], strict=True):
         X = np.maximum(X @ weights + bias, 0)
     return X
