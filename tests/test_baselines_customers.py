@@ -22,8 +22,8 @@ from precmark.baselines import (
     BgNbdRate,
     PlainTable,
     RecencyRate,
-    fit_bgnbd,
     ensembles,
+    fit_bgnbd,
     genetic,
     table_pipelines,
 )
