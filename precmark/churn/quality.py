@@ -341,12 +341,13 @@ def with_calibrated(
     at least `least` decisions of either class, else with all, so that one cut-off can serve all.
     """
     decisions = sequences.decisions
-    split = pd.Series(decisions.split.to_numpy(), index=decisions.decision.to_numpy())
+    place = pd.Series(np.arange(len(decisions)), index=decisions.decision.to_numpy())
+    split = decisions.split.to_numpy()
     out = []
     for (_, fit, _), same in compared.predictions.groupby(["model", "fit", "seed"], sort=False):
-        rows = same.decision.to_numpy()
+        rows = place.loc[same.decision].to_numpy()
         y, p = sequences.y[rows], same.p.to_numpy(dtype="float64")
-        where = split.reindex(rows).to_numpy()
+        where = split[rows]
         group = segments[rows] if fit == "segment" and segments is not None else np.zeros(len(rows))
         done = _platt(y, p, where == "validation", group, least)
         out.append(same.assign(p_calibrated=done.astype("float32"), split=where))

@@ -8,6 +8,7 @@ was taken before it.
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,7 +43,8 @@ def snapshot_days(timestamp: pd.Series, timezone: str, every_days: int = 30) -> 
     """
     if every_days < 1:
         raise InputError(f"every_days is {every_days}: take a profile every 1 day or more.")
-    local = timestamp.dt.tz_convert(timezone).dt.normalize().dt.tz_localize(None)
+    # Dates first: some clocks skip midnight on the day that summer time begins.
+    local = timestamp.dt.tz_convert(timezone).dt.tz_localize(None).dt.normalize()
     days = pd.date_range(local.min(), local.max(), freq=f"{every_days}D")
     return [str(day.date()) for day in days]
 
@@ -84,6 +86,7 @@ def segments_at(
     """
     from joblib import Parallel, delayed
 
+    from precmark.engine import day_start_us
     from precmark.segments import SomSegments
     from precmark.segments.past import past_profile
 
@@ -91,8 +94,8 @@ def segments_at(
     taken = Parallel(n_jobs=min(n_jobs, len(days)))(
         delayed(_placed)(run, day, fitted) for day in days
     )
-    midnights = pd.DatetimeIndex(days).tz_localize(run.source.timezone).tz_convert("UTC")
-    latest = np.searchsorted(midnights.as_unit("us").asi8, _micros(decisions), side="right") - 1
+    starts = [day_start_us(dt.date.fromisoformat(day), run.source.timezone) for day in days]
+    latest = np.searchsorted(starts, _micros(decisions), side="right") - 1
     codes = decisions.user_code.to_numpy()
     out = np.full(len(decisions), NO_PROFILE, dtype=np.int64)
     for number, placed in enumerate(taken):
@@ -131,12 +134,12 @@ def segments_of(
     decisions, zone = sequences.decisions, run.source.timezone
     train = decisions.timestamp[(decisions.split == "train").to_numpy()]
     # Midnight before the last training decision: nothing later than training saw.
-    end = train.max().tz_convert(zone).normalize()
+    end = train.max().tz_convert(zone).date()
     if sequences.task.unit == "customer":
         days = [str(t.tz_convert(zone).date()) for t in sorted(decisions.timestamp.unique())]
     else:
         days = snapshot_days(decisions.timestamp, zone, every_days)
     return segments_at(
-        run, decisions, fit_on=str(end.date()), n_segments=number, days=days, seed=seed,
+        run, decisions, fit_on=str(end), n_segments=number, days=days, seed=seed,
         n_jobs=n_jobs,
     )  # fmt: skip
