@@ -34,6 +34,7 @@ from precmark.baselines import (
     StepTable,
     ensembles,
     genetic,
+    neural,
 )
 from precmark.baselines.ensembles import ForestStack, LeavesIntoLogistic, halves
 from precmark.baselines.genetic import named
@@ -473,6 +474,13 @@ def test_a_learner_no_better_than_chance_starts_again_with_another_seed():
     assert again > 0
 
 
+def test_no_formula_better_than_chance_is_told_in_words():
+    # 16 equal weights are exact in binary, so that the error is one half and not beside it.
+    X, y = np.ones((16, 4, 1), np.float32), np.arange(16) % 2
+    with pytest.raises(InputError, match="no formula that does better than chance in 5 tries"):
+        small_gp().fit(X, y)
+
+
 def test_formulas_are_told_with_the_names_of_the_columns():
     assert named("add(X1, mul(X10, 0.5))", [f"c{i}" for i in range(11)]) == "add(c1, mul(c10, 0.5))"
 
@@ -486,6 +494,7 @@ def small_population(monkeypatch):
     monkeypatch.setattr(genetic, "GENERATIONS", 2)
     monkeypatch.setattr(genetic, "LEARNERS", (4, 2))
     monkeypatch.setattr(ensembles, "LEAF_ROWS", (20, 40))
+    monkeypatch.setattr(neural, "PENALTIES", (1.0, 5.0))
 
 
 @pytest.mark.parametrize("name", list(BASELINES))
@@ -520,6 +529,16 @@ def test_every_baseline_takes_one_channel_one_step_and_little_data(name, small_p
     y = (np.nan_to_num(X[:, 0, 0]) + rng.normal(size=40) > 0.8).astype(int)
     p = BASELINES[name].make(0).fit(X, y).predict_proba(X)
     assert np.isfinite(p).all() and p.shape == (40, 2)
+
+
+@pytest.mark.parametrize("name", list(BASELINES))
+@pytest.mark.parametrize("value", [1.0, np.nan])
+def test_features_that_say_nothing_give_the_base_rate(name, value, small_population):
+    X = np.full((40, 2, 3), value, np.float32)
+    y = (np.arange(40) % 4 == 0).astype(int)
+    p = BASELINES[name].make(0).fit(X, y).predict_proba(X)[:, 1]
+    np.testing.assert_allclose(p, p[0])
+    assert p[0] == pytest.approx(0.25, abs=0.12)
 
 
 def test_floors_come_first_and_genetic_programming_last():

@@ -25,6 +25,7 @@ from precmark.baselines import (
     ensembles,
     fit_bgnbd,
     genetic,
+    neural,
     table_pipelines,
 )
 from precmark.baselines.bgnbd import log_likelihood
@@ -298,6 +299,7 @@ def test_table_pipelines_fit_the_models_of_the_sequences(monkeypatch):
     monkeypatch.setattr(genetic, "GENERATIONS", 2)
     monkeypatch.setattr(genetic, "LEARNERS", (3,))
     monkeypatch.setattr(ensembles, "LEAF_ROWS", (20,))
+    monkeypatch.setattr(neural, "PENALTIES", (1.0,))
     frame, later = visits(), visits(200, seed=1)
     models = table_pipelines(
         frame, "purchased", categorical=["month"], leave_out=["session_id"], seed=1
