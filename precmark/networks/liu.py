@@ -38,7 +38,8 @@ class Cnn(nn.Module):
 
     References
     ----------
-    Liu, Precision marketing with convolutional networks, section 3.1, Figures 1 and 3.
+    Liu, E-commerce precision marketing model based on convolutional neural network, 2022,
+    section 3.1, Figures 1 and 3.
     """
 
     def __init__(self, channels: int, steps: int, *, filters: int = 60, kernel_size: int = 3):
