@@ -15,6 +15,7 @@ from precmark.networks import (
     attention_maps,
     build,
     layer_costs,
+    logits,
     parameter_count,
     parameters_of,
     receptive_field,
@@ -215,9 +216,9 @@ def test_padding_changes_nothing(name):
 def test_a_row_without_steps_gives_a_number_and_a_finite_gradient(name):
     net = build(name, channels=F, steps=T)
     x, mask = rows(lengths=[0, 3, 0])
-    logits = net(x, mask)
-    logits.sum().backward()
-    assert torch.isfinite(logits).all()
+    found = net(x, mask)
+    found.sum().backward()
+    assert torch.isfinite(found).all()
     assert all(torch.isfinite(p.grad).all() for p in net.parameters())
 
 
@@ -456,6 +457,7 @@ def test_scores_are_the_networks_own_in_the_order_given(name, threads):
     q = score(net, x, chunk=7, threads=threads)
     assert net.training and torch.get_num_threads() == before
     np.testing.assert_allclose(q, torch.sigmoid(net.eval()(x)).detach(), atol=1e-5)
+    np.testing.assert_allclose(logits(net, x, chunk=11), net(x).detach(), rtol=1e-4, atol=1e-4)
     assert p.dtype == np.float32
     assert all(torch.equal(state[k], v) for k, v in net.state_dict().items())
 

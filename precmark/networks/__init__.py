@@ -12,7 +12,7 @@ from precmark.networks.costs import (
 )
 from precmark.networks.liu import Cnn, CnnLstmAttention, Lstm, LstmAttention
 from precmark.networks.registry import NETWORKS, build, parameters_of
-from precmark.networks.scoring import score
+from precmark.networks.scoring import logits, score
 from precmark.networks.transformer import TransformerEncoder
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "attention_maps",
     "build",
     "layer_costs",
+    "logits",
     "parameter_count",
     "parameters_of",
     "receptive_field",

@@ -237,18 +237,19 @@ def attention_maps(
     """
     if not isinstance(net, CAttLstm):
         raise InputError(f"{type(net).__name__} has no attention maps; give a CAttLstm.")
-    x = torch.as_tensor(x)
-    mask = None if mask is None else torch.as_tensor(mask)
+    device = next(net.parameters()).device
+    x = torch.as_tensor(x).to(device)
+    mask = None if mask is None else torch.as_tensor(mask).to(device)
     with torch.inference_mode():
         keep, h = keep_of(x, mask), time_first(x)
         channel, spatial = [], []
         for convolution, attention in ((net.conv1, net.attention1), (net.conv2, net.attention2)):
             q = convolution(h, keep)
             channel_map, spatial_map = attention.maps(q, keep)
-            channel.append(channel_map.numpy())
-            seen = spatial_map.t().contiguous().numpy()
+            channel.append(channel_map.cpu().numpy())
+            seen = spatial_map.t().contiguous().cpu().numpy()
             if mask is not None:
-                seen[~mask.numpy()] = np.nan
+                seen[~mask.cpu().numpy()] = np.nan
             spatial.append(seen)
             h = attention(q, keep)
     return AttentionMaps(channel, spatial)

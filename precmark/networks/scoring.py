@@ -1,4 +1,4 @@
-"""Probabilities of many rows: chunks that stay in the cache, one thread a chunk, no empty steps."""
+"""Logits of many rows: chunks that stay in the cache, one thread a chunk, no empty steps."""
 
 from __future__ import annotations
 
@@ -23,7 +23,19 @@ def score(
     chunk: int | None = None,
     threads: int | None = None,
 ) -> np.ndarray:
-    """P(y = 1) of every row.
+    """P(y = 1) of every row, (n,), float32: the sigmoid of :func:`logits`, which see."""
+    return torch.sigmoid(_logits(net, x, mask, chunk, threads)).numpy()
+
+
+def logits(
+    net: nn.Module,
+    x: np.ndarray | Tensor,
+    mask: np.ndarray | Tensor | None = None,
+    *,
+    chunk: int | None = None,
+    threads: int | None = None,
+) -> np.ndarray:
+    """Log odds of y = 1 of every row.
 
     Rows are taken in the order of their last real step, so that a chunk of short histories is
     computed on as many steps as its longest has. On a processor each chunk runs on one thread
@@ -46,21 +58,26 @@ def score(
     Returns
     -------
     numpy.ndarray
-        (n,), float32, in [0, 1], in the order of `x`.
+        (n,), float32, in the order of `x`.
 
     Raises
     ------
     InputError
         When `chunk` or `threads` is below 1, or `x` and `mask` do not fit each other.
     """
+    return _logits(net, x, mask, chunk, threads).numpy()
+
+
+def _logits(net: nn.Module, x, mask, chunk: int | None, threads: int | None) -> Tensor:
     x = torch.as_tensor(x)
     mask = None if mask is None else torch.as_tensor(mask)
     _check(x, mask, chunk, threads)
     device = next(net.parameters()).device
     size = chunk or CHUNK.get(device.type, CHUNK["cpu"])
     threads = 1 if device.type != "cpu" else threads or torch.get_num_threads()
-    p = torch.empty(len(x))
-    pieces = list(_pieces(mask, len(x), x.shape[2], size))
+    found = torch.empty(len(x))
+    known = None if mask is None else mask.cpu()
+    pieces = list(_pieces(known, len(x), x.shape[2], size))
 
     def run(piece: tuple[slice | Tensor, int]) -> None:
         rows, steps = piece
@@ -69,12 +86,12 @@ def score(
         if keep is not None and device.type == "cpu" and bool(keep.all()):
             keep = None
         with torch.inference_mode():
-            p[rows] = torch.sigmoid(net(part, keep)).cpu()
+            found[rows] = net(part, keep).cpu()
 
     with _scoring(net), _threads(threads) as pool:
         for _ in map(run, pieces) if pool is None else pool.map(run, pieces):
             pass
-    return p.numpy()
+    return found
 
 
 def _check(x: Tensor, mask: Tensor | None, chunk: int | None, threads: int | None) -> None:
