@@ -16,6 +16,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from precmark.churn import compare, fits, models, network_variants
+from precmark.errors import InputError
 from precmark.tables import read_table
 from tests.churn_cases import Line, chosen, decisions, rows_of
 from tests.conftest import ROOT
@@ -200,24 +201,24 @@ def test_other_settings_segments_splits_and_code_are_fitted_anew(log, tmp_path, 
     assert fitted(by="random_split") == 1
     assert fitted(segments=segments) == 1
     assert fitted(segments=1 - segments) == 1
-    monkeypatch.setattr(fits, "_code", lambda: "another")
+    monkeypatch.setattr(shelf, "code", lambda: "another")
     assert fitted() == 1
     monkeypatch.undo()
     assert fitted() + fitted(C=2.0) + fitted(segments=segments) == 0
 
 
 def test_the_key_follows_the_code_of_the_models(tmp_path, monkeypatch):
-    code = fits._code()
-    assert code == fits._code()
+    code = shelf.code()
+    assert code == shelf.code()
     for name in ("networks", "training", "baselines", "churn"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "one.py").write_text("1")
     (tmp_path / "churn" / "fits.py").write_text("1")
-    monkeypatch.setattr(fits, "__file__", str(tmp_path / "churn" / "fits.py"))
-    codes = [fits._code()]
+    monkeypatch.setattr(shelf, "__file__", str(tmp_path / "churn" / "fits.py"))
+    codes = [shelf.code()]
     for name in ("networks/one", "training/one", "baselines/one", "churn/fits"):
         (tmp_path / f"{name}.py").write_text("2")
-        codes.append(fits._code())
+        codes.append(shelf.code())
     assert len({code, *codes}) == 6
 
 
@@ -309,3 +310,13 @@ def test_every_model_can_be_sent_to_a_process_and_named_in_a_key():
     whole = str(variants["c-att-lstm"].make(0).get_params())
     assert whole == str(found["c-att-lstm"].make(0).get_params())
     assert dataclasses.replace(found["cnn"], weight=1.0).make is found["cnn"].make
+
+
+def test_models_are_left_out_by_name():
+    every = list(models(("a",)))
+    assert list(models(("a",), leave_out=" ann, cnn,")) == [
+        name for name in every if name not in ("ann", "cnn")
+    ]
+    with pytest.raises(InputError) as refused:
+        models(("a",), leave_out="anm,constant,c-att-lstm")
+    assert all(name in str(refused.value) for name in ("'anm'", "constant has", "c-att-lstm has"))

@@ -1,5 +1,6 @@
 """The churn chapters: every model on the same decisions, and what its scores are good for."""
 
+from precmark.churn.customers import Customers, customer_models
 from precmark.churn.describe import (
     best_epochs,
     channels_table,
@@ -10,7 +11,14 @@ from precmark.churn.describe import (
     segment_table,
     titles,
 )
-from precmark.churn.fits import Comparison, Model, compare, models, network_variants
+from precmark.churn.fits import (
+    Comparison,
+    Model,
+    compare,
+    models,
+    network_variants,
+    pooled_estimator,
+)
 from precmark.churn.probes import channel_importance, importance, risk_by_clicks, split_leak
 from precmark.churn.published import published_rates
 from precmark.churn.quality import (
@@ -29,18 +37,21 @@ from precmark.churn.quality import (
     wide_table,
     with_calibrated,
 )
-from precmark.churn.readings import attention_readings, trained_network
+from precmark.churn.readings import attention_readings
 from precmark.churn.segments_at import NO_PROFILE, segments_at, segments_of
 from precmark.churn.verdicts import (
     architecture_figures,
     architecture_verdicts,
     comparison_verdicts,
 )
+from precmark.churn.visits import Visits, visit_models
 
 __all__ = [
     "NO_PROFILE",
     "Comparison",
+    "Customers",
     "Model",
+    "Visits",
     "against",
     "against_table",
     "architecture_figures",
@@ -54,6 +65,7 @@ __all__ = [
     "compare",
     "comparison_verdicts",
     "cost_table",
+    "customer_models",
     "groups",
     "importance",
     "layers_table",
@@ -64,6 +76,7 @@ __all__ = [
     "one_decision",
     "parts_table",
     "pooled_against_segment",
+    "pooled_estimator",
     "published_rates",
     "quality",
     "risk_by_clicks",
@@ -74,8 +87,8 @@ __all__ = [
     "thresholds",
     "titled",
     "titles",
-    "trained_network",
     "variants_table",
+    "visit_models",
     "wide_table",
     "with_calibrated",
 ]

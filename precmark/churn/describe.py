@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from precmark.churn.fits import Model
-from precmark.sequences import Sequences
+from precmark.sequences import Sequences, describe_channels
 
 if TYPE_CHECKING:
     from precmark.networks import LayerCost
@@ -50,16 +50,15 @@ def channels_table(sequences: Sequences) -> pd.DataFrame:
     pandas.DataFrame
         ``channel``, ``meaning``, ``mean``, ``sd``, ``missing`` (share of real steps).
     """
-    from precmark.sequences.channels import MEANINGS
-
     train = sequences.part("train")
+    meanings = describe_channels(sequences.channels).set_index("channel").what
     real = train.mask
     rows = []
     for number, name in enumerate(sequences.channels):
         values = train.X[:, number][real]
         known = values[np.isfinite(values)]
         rows.append(
-            (name, MEANINGS[name], known.mean() if len(known) else np.nan,
+            (name, meanings[name], known.mean() if len(known) else np.nan,
              known.std() if len(known) else np.nan, 1 - len(known) / max(1, len(values)))
         )  # fmt: skip
     return pd.DataFrame(rows, columns=["channel", "meaning", "mean", "sd", "missing"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from precmark.churn.shelf import Shelf, Tables
+from precmark.errors import InputError, Problem
 from precmark.sequences import Sequences
-from precmark.tables import read_table, write_table
 
 FAMILIES = ("floor", "baseline", "network")
 """Kinds of models: the floors that anything must pass, the baselines, the networks."""
@@ -69,7 +69,7 @@ class Comparison:
     histories: pd.DataFrame
 
 
-def models(channels: Sequence[str], *, epochs: int = 30) -> dict[str, Model]:
+def models(channels: Sequence[str], *, epochs: int = 30, leave_out: str = "") -> dict[str, Model]:
     """The models of the comparison in the order floors, baselines, networks.
 
     Parameters
@@ -79,6 +79,14 @@ def models(channels: Sequence[str], *, epochs: int = 30) -> dict[str, Model]:
     epochs : int
         Of the networks, which otherwise take the paper's settings (Gu, section 5.2). The epoch that
         is kept is chosen on validation, as the baselines' settings are.
+    leave_out : str
+        Names of models that are not fitted, separated by commas. The constant stays: it stands in
+        every table.
+
+    Raises
+    ------
+    InputError
+        Naming each name in `leave_out` that is no model, or that has to stay.
     """
     from precmark.baselines import BASELINES
     from precmark.networks import NETWORKS
@@ -92,7 +100,23 @@ def models(channels: Sequence[str], *, epochs: int = 30) -> dict[str, Model]:
     }  # fmt: skip
     for key in NETWORKS:
         found[key] = Model(key, TITLES[key], "network", _network(key, epochs), epochs, 3.0)
-    return found
+    without = [name.strip() for name in leave_out.split(",") if name.strip()]
+    _check_names(without, found)
+    return {key: model for key, model in found.items() if key not in without}
+
+
+STAY = ("constant", "c-att-lstm")
+"""Models that every comparison holds: the floor of each table, and what the others are against."""
+
+
+def _check_names(without: Sequence[str], found: Mapping[str, Model]) -> None:
+    """Refuse names in `without` that are no model or that have to stay."""
+    has = f"There are: {', '.join(name for name in found if name not in STAY)}."
+    problems = [Problem(f"leave_out: there is no model {n!r}", has) for n in without
+                if n not in found]  # fmt: skip
+    problems += [Problem(f"leave_out: {n} has to stay", has) for n in without if n in STAY]
+    if problems:
+        raise InputError(problems)
 
 
 TITLES = {
@@ -178,9 +202,10 @@ def compare(
         [(model, seed) for model in chosen.values() for seed in seeds],
         key=lambda task: -task[0].weight,
     )
-    data = _digest(sequences, segments, by)
-    done = Parallel(n_jobs=n_jobs, batch_size=1, pre_dispatch=n_jobs)(
-        delayed(_kept)(model, seed, sequences, segments, by, keep, data) for model, seed in tasks
+    # Workers that wait for a long fit elsewhere must not be stopped and started again.
+    pool = Parallel(n_jobs=n_jobs, batch_size=1, pre_dispatch=n_jobs, idle_worker_timeout=3600)
+    done = pool(
+        delayed(_task)(model, seed, sequences, segments, by, Shelf(keep)) for model, seed in tasks
     )
     place = {key: number for number, key in enumerate(chosen)}
     done.sort(key=lambda d: (place[d[1].model.iloc[0]], d[1].seed.iloc[0]))
@@ -188,87 +213,135 @@ def compare(
     return Comparison(*(pd.concat(part, ignore_index=True) for part in parts))
 
 
-def _kept(model: Model, seed, sequences, segments, by, keep, data):
-    """The three tables of one fit, from `keep` where the same fit is there."""
-    if keep is None:
-        return _fit(model, seed, sequences, segments, by)
-    asked = json.dumps([data, model.name, str(model.make(seed).get_params()), seed, _code()])
-    key = hashlib.sha256(asked.encode()).hexdigest()[:20]
-    paths = [keep / f"{key}-{part}.parquet" for part in ("predictions", "fits", "histories")]
-    if all(path.exists() for path in paths):
-        return tuple(read_table(path) for path in paths)
-    tables = _fit(model, seed, sequences, segments, by)
-    for path, table in zip(paths, tables, strict=True):
-        write_table(table, path)
-    return tables
+def _task(
+    model: Model,
+    seed: int,
+    sequences: Sequences,
+    segments: np.ndarray | None,
+    by: str,
+    shelf: Shelf,
+) -> Tables:
+    """The three tables of one model and seed; what the shelf has is not fitted again."""
+    rows = _Rows.of(sequences, by)
+    asked = [_digest(sequences, by), model.name, str(model.make(seed).get_params()), seed]
+    fitted, tables = None, shelf.get(asked)
+    if tables is None:
+        fitted, tables = _pooled(model, seed, sequences, rows)
+        shelf.put(asked, tables, fitted if hasattr(fitted, "save") else None)
+    if segments is None:
+        return tables
+    asked_too = [*asked, hashlib.sha256(np.ascontiguousarray(segments)).hexdigest()]
+    more = shelf.get(asked_too)
+    if more is None:
+        fitted = fitted or shelf.network(asked) or _fit(model.make(seed), sequences, rows)
+        more = _by_segment(model, seed, sequences, rows, segments, fitted)
+        shelf.put(asked_too, more)
+    fits = tables[1].assign(
+        seconds=tables[1].seconds + more[1].seconds, fallbacks=more[1].fallbacks
+    )
+    return pd.concat([more[0], tables[0]]), fits, tables[2]
 
 
-def _fit(model: Model, seed: int, sequences: Sequences, segments, by: str):
-    """Fit `model`, pooled and by segment; its predictions, its cost, its history."""
+@dataclass(frozen=True)
+class _Rows:
+    """Positions of the decisions that train, choose and are scored, without those with coupons."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    scored: np.ndarray
+
+    @classmethod
+    def of(cls, sequences: Sequences, by: str) -> _Rows:
+        part = sequences.decisions[by].to_numpy()
+        free = ~sequences.decisions.coupon.to_numpy(bool)
+        train, validation = ((part == name) & free for name in ("train", "validation"))
+        scored = validation | ((part == "test") & free)
+        return cls(*(np.flatnonzero(chosen) for chosen in (train, validation, scored)))
+
+
+def _fit(estimator: Any, sequences: Sequences, rows: _Rows) -> Any:
+    X, y = sequences.X, sequences.y
+    return estimator.fit(
+        X[rows.train], y[rows.train], validation=(X[rows.validation], y[rows.validation])
+    )
+
+
+def _pooled(model: Model, seed: int, sequences: Sequences, rows: _Rows) -> tuple[Any, Tables]:
+    """`model` fitted on all of the training part, and its tables."""
+    started = time.perf_counter()
+    fitted = _fit(model.make(seed), sequences, rows)
+    seconds = time.perf_counter() - started
+    X = sequences.X[rows.scored]
+    said = {"pooled": fitted.predict_proba(X)[:, 1]}
+    history = pd.DataFrame({"model": pd.Series(dtype="str"), "seed": pd.Series(dtype="int64")})
+    learnt = np.nan
+    if model.family == "network":
+        from precmark.networks import parameter_count
+
+        learnt = float(parameter_count(fitted.module()))
+        said["last epoch"] = fitted.predict_proba(X, epoch="last")[:, 1]
+        history = fitted.history_.assign(model=model.name, seed=seed)
+    fits = _fits_row(model, seed, seconds, learnt, "")
+    return fitted, (_long(said, model, seed, sequences, rows), fits, history)
+
+
+def _by_segment(
+    model: Model, seed: int, sequences: Sequences, rows: _Rows, segments: np.ndarray, pooled: Any
+) -> Tables:
+    """`model` fitted once a segment beside the fitted `pooled`; predictions of these alone."""
     from precmark.training import SegmentedClassifier
 
-    parts = sequences.decisions[by].to_numpy()
-    coupon = sequences.decisions.coupon.to_numpy(bool)
-    rows = {part: np.flatnonzero((parts == part) & ~coupon) for part in ("train", "validation")}
-    scored = np.flatnonzero(((parts == "validation") | (parts == "test")) & ~coupon)
     X, y = sequences.X, sequences.y
-    validation = (X[rows["validation"]], y[rows["validation"]])
     started = time.perf_counter()
-    estimator = model.make(seed)
-    said: dict[str, np.ndarray] = {}
-    fallbacks = ""
-    if segments is None:
-        pooled = estimator.fit(X[rows["train"]], y[rows["train"]], validation=validation)
-    else:
-        segmented = SegmentedClassifier(estimator, n_jobs=1).fit(
-            X[rows["train"]], y[rows["train"]], segments=segments[rows["train"]],
-            validation=validation, validation_segments=segments[rows["validation"]],
-        )  # fmt: skip
-        pooled = segmented.pooled_
-        said["segment"] = segmented.predict_proba(X[scored], segments[scored])[:, 1]
-        fallbacks = "; ".join(f"{k}: {why}" for k, why in segmented.fallbacks_.items())
+    segmented = SegmentedClassifier(model.make(seed), n_jobs=1).fit(
+        X[rows.train], y[rows.train], segments=segments[rows.train],
+        validation=(X[rows.validation], y[rows.validation]),
+        validation_segments=segments[rows.validation], pooled=pooled,
+    )  # fmt: skip
     seconds = time.perf_counter() - started
-    said["pooled"] = pooled.predict_proba(X[scored])[:, 1]
-    history = pd.DataFrame({"model": pd.Series(dtype="str"), "seed": pd.Series(dtype="int64")})
-    if model.family == "network":
-        said["last epoch"] = pooled.predict_proba(X[scored], epoch="last")[:, 1]
-        history = pooled.history_.assign(model=model.name, seed=seed)
-    predictions = pd.concat(
+    p = segmented.predict_proba(X[rows.scored], segments[rows.scored])[:, 1]
+    fallbacks = "; ".join(f"{k}: {why}" for k, why in segmented.fallbacks_.items())
+    said = _long({"segment": p}, model, seed, sequences, rows)
+    return said, _fits_row(model, seed, seconds, np.nan, fallbacks), pd.DataFrame({"model": []})
+
+
+def _long(
+    said: Mapping[str, np.ndarray], model: Model, seed: int, sequences: Sequences, rows: _Rows
+) -> pd.DataFrame:
+    decision = sequences.decisions.decision.to_numpy()[rows.scored]
+    return pd.concat(
         pd.DataFrame(
-            {"decision": sequences.decisions.decision.to_numpy()[scored], "model": model.name,
-             "fit": fit, "seed": seed, "p": p.astype("float32")}
+            {"decision": decision, "model": model.name, "fit": fit, "seed": seed,
+             "p": p.astype("float32")}
         )
         for fit, p in said.items()
     )  # fmt: skip
-    fits = pd.DataFrame(
+
+
+def _fits_row(
+    model: Model, seed: int, seconds: float, learnt: float, fallbacks: str
+) -> pd.DataFrame:
+    return pd.DataFrame(
         [{"model": model.name, "title": model.title, "family": model.family, "seed": seed,
-          "seconds": seconds, "parameters": parameters_of(pooled), "settings": model.settings,
+          "seconds": seconds, "parameters": learnt, "settings": model.settings,
           "fallbacks": fallbacks}]
     )  # fmt: skip
-    return predictions, fits, history
 
 
-def parameters_of(estimator: Any) -> float:
-    """Numbers that a fitted `estimator` has learnt, where it counts them; NaN elsewhere."""
-    return float(getattr(estimator, "parameter_count_", np.nan))
+def pooled_estimator(
+    model: Model, seed: int, sequences: Sequences, *, by: str = "split", keep: Path | None = None
+) -> Any:
+    """`model` fitted on all of the training part: a network from `keep` where it lies there."""
+    asked = [_digest(sequences, by), model.name, str(model.make(seed).get_params()), seed]
+    known = Shelf(keep).network(asked) if model.family == "network" else None
+    return known or _fit(model.make(seed), sequences, _Rows.of(sequences, by))
 
 
-def _digest(sequences: Sequences, segments: np.ndarray | None, by: str) -> str:
+def _digest(sequences: Sequences, by: str) -> str:
     """Changes with any value that a fit sees."""
     digest = hashlib.sha256(np.ascontiguousarray(sequences.X).tobytes())
     digest.update(sequences.y.tobytes())
     digest.update("\0".join(sequences.decisions[by].astype(str)).encode())
     digest.update(sequences.decisions.coupon.to_numpy(bool).tobytes())
-    digest.update(b"" if segments is None else np.asarray(segments).tobytes())
-    return digest.hexdigest()
-
-
-def _code() -> str:
-    """Changes with the code of the models."""
-    package = Path(__file__).resolve().parents[1]
-    digest = hashlib.sha256()
-    modules = (path for name in ("networks", "training", "baselines") for path in
-               sorted((package / name).glob("*.py")))  # fmt: skip
-    for path in (*modules, Path(__file__)):
-        digest.update(path.read_bytes())
+    digest.update(sequences.decisions.decision.to_numpy().tobytes())
     return digest.hexdigest()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from precmark import metrics
-from precmark.churn.fits import Comparison, Model, compare
+from precmark.churn.fits import Comparison, Model, compare, pooled_estimator
 from precmark.churn.importance import gradient_importance, permutation_importance
 from precmark.churn.quality import part_of, quality
 from precmark.sequences import Sequences, make_sequences
@@ -75,7 +75,8 @@ def risk_by_clicks(
 
     For each number of clicks the sequences are made anew and the models fitted on all sessions
     that get so far; judged are the sessions that reach `most` clicks without a purchase and are in
-    the test part for every number of clicks.
+    the test part for every number of clicks. Where the outcome is the next click itself, sessions
+    that reach `most` clicks have all had it, so those that get so far are judged instead.
 
     Returns
     -------
@@ -87,10 +88,11 @@ def risk_by_clicks(
     made = {k: _after(run, sequences, k) for k in range(1, most + 1)}
     reach = set.intersection(*(set(after.part("test").decisions.session_code)
                                for after in made.values()))  # fmt: skip
+    same = sequences.task.label != "next_click"
     rows = []
     for k, after in made.items():
         fitted = compare(after, asked, seeds=(seed,), n_jobs=n_jobs, keep=keep)
-        only = after.decisions.session_code.isin(reach).to_numpy()
+        only = after.decisions.session_code.isin(reach).to_numpy() if same else None
         part = part_of(after, fitted, "test", only=only)
         drawn = metrics.bootstrap(
             part.y, part.p, part.users, metrics=["average_precision"], draws=draws, seed=seed,
@@ -132,16 +134,21 @@ class Importance:
 
 
 def importance(
-    sequences: Sequences, models: Mapping[str, Model], *, repeats: int = 5, seed: int = 0
+    sequences: Sequences,
+    models: Mapping[str, Model],
+    *,
+    repeats: int = 5,
+    seed: int = 0,
+    keep: Path | None = None,
 ) -> Importance:
     """Permutation importance of the probed models, and gradients of C-ATT-LSTM, on the test part.
 
-    Each model is fitted once more, because fits of the comparison live in other processes.
+    Networks come from `keep` where the comparison left them there; other models are fitted anew.
     """
-    train, validation, test = (sequences.part(p) for p in ("train", "validation", "test"))
+    test = sequences.part("test")
     tables, gradients = [], pd.DataFrame()
     for model in probed(models).values():
-        fitted = model.make(seed).fit(train.X, train.y, validation=(validation.X, validation.y))
+        fitted = pooled_estimator(model, seed, sequences, keep=keep)
         table = permutation_importance(
             lambda X, fitted=fitted: fitted.predict_proba(X)[:, 1],
             test.X, test.y, sequences.channels, repeats=repeats, seed=seed,

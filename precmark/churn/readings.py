@@ -49,15 +49,6 @@ class AttentionReading:
         return [f"{s.step}\n{s.when}".strip() for s in self.steps.itertuples()]
 
 
-def trained_network(sequences: Sequences, *, epochs: int = 30, seed: int = 0):
-    """C-ATT-LSTM fitted on the training part with the paper's settings."""
-    from precmark.training import SequenceClassifier
-
-    train, validation = sequences.part("train"), sequences.part("validation")
-    model = SequenceClassifier("c-att-lstm", epochs=epochs, seed=seed, progress=False)
-    return model.fit(train.X, train.y, validation=(validation.X, validation.y))
-
-
 def attention_readings(sequences: Sequences, model) -> list[AttentionReading]:
     """The test decisions with the highest, the middle and the lowest score, read step by step.
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from precmark.churn.quality import judged
 from precmark.churn.readings import AttentionReading
+from precmark.claims import paper
 from precmark.sequences import Sequences
 
 AP = "average precision"
@@ -59,11 +60,10 @@ def on_training(histories: pd.DataFrame) -> str:
     if best.epoch == last.epoch:
         return f"{text}, the last: more epochs might still help."
     worse = last.valid_loss - best.valid_loss
-    return (
-        f"{text}; by the last epoch it is {worse:.4f} higher while the training loss goes on "
-        f"falling to {last.train_loss:.4f}. Whoever trains all epochs and keeps the last pays for "
-        "that."
-    )
+    text += f"; by the last epoch it is {worse:.4f} higher"
+    if last.train_loss < best.train_loss:
+        text += f" while the training loss goes on falling to {last.train_loss:.4f}"
+    return f"{text}. Whoever trains all epochs and keeps the last pays for that."
 
 
 def on_parts(against: pd.DataFrame) -> str:
@@ -92,11 +92,15 @@ def on_attention(reading: AttentionReading) -> str:
     )
     if spread < 0.1:
         text += "The gates hardly differ: the module lets every step through alike. "
-    open_channels = float((reading.channel[1] > 0.5).mean())
-    return text + (
-        f"{open_channels:.0%} of the channels keep more than half of their size. The score is "
-        f"{reading.p:.2f}."
-    )
+    gates = reading.channel[1]
+    if np.ptp(gates) < 1e-6:
+        text += (
+            f"All its channel gates are {gates[0]:.2f}: the hidden units of the shared perceptron "
+            "are off, so it weighs no channel against another. "
+        )
+    else:
+        text += f"Its channel gates run from {gates.min():.2f} to {gates.max():.2f}. "
+    return f"{text}The score is {reading.p:.2f}."
 
 
 def on_published_rates(table: pd.DataFrame) -> str:
@@ -201,11 +205,15 @@ def on_clicks(table: pd.DataFrame) -> str:
             f"{title} {first.value:.3f} [{first.low:.3f}, {first.high:.3f}] after {first.clicks} "
             f"and {last.value:.3f} [{last.low:.3f}, {last.high:.3f}] after {last.clicks} clicks"
         )
-    rate = table[table.series == "constant"].value.iloc[-1]
+    floor = table[table.series == "constant"]
+    if table.judged.nunique() == 1:
+        judged = f"On the {table.judged.iloc[-1]:,} test sessions that get to the last click"
+    else:
+        judged = "On the test sessions that get so far, others for each number of clicks"
     return (
-        f"On the {table.judged.iloc[-1]:,} test sessions that get that far, of which {rate:.1%} "
-        f"end well, average precision is: {'; '.join(lines)}. Each click waited for is a click at "
-        "which somebody leaves."
+        f"{judged}, of which {floor.value.iloc[0]:.1%} end well after {floor.clicks.iloc[0]} and "
+        f"{floor.value.iloc[-1]:.1%} after {floor.clicks.iloc[-1]}, average precision is: "
+        f"{'; '.join(lines)}. Each click waited for is a click at which somebody leaves."
     )
 
 
@@ -286,3 +294,56 @@ def answer(
             f"({segment_gap(row)})."
         )
     return text.strip()
+
+
+def on_customers(found) -> str:
+    """The learnt models against the floors, and what the top hundredth changes."""
+    table = found.quality[found.quality.metric == "average_precision"]
+    every = table[table.split == "all customers"].set_index("model")
+    best = every.drop(index="constant").sort_values("value", ascending=False).iloc[0]
+    text = (
+        f"Of {found.customers:,} customers at the last origin, the top hundredth ({found.top:,}) "
+        f"holds {found.top_revenue:.0%} of all revenue so far. Best by average precision: "
+        f"**{best.title}**, {best.value:.3f} [{best.low:.3f}, {best.high:.3f}]; recency alone "
+        f"reaches {every.value['recency']:.3f} and BG/NBD {every.value['bg-nbd']:.3f}. "
+    )
+    for than, words in (("recency", "recency alone"), ("bg-nbd", "BG/NBD")):
+        mine = found.gaps[found.gaps.than == than]
+        better = mine[mine.favours == "first"].title
+        text += f"{len(better)} of {len(mine)} models beat {words} by more than chance" + (
+            f" ({listed(better)}). " if len(better) else ". "
+        )
+    poor = table[table.split == "without the top 1 %"].set_index("model")
+    moved = (poor.value - every.value).drop(index="constant").abs().max()
+    text += (
+        f"Without the top hundredth no model's average precision moves by more than {moved:.3f}."
+    )
+    return " ".join([text, *found.notes])
+
+
+def on_visits(found) -> str:
+    """Our areas beside the published ones, and what the page value is worth."""
+    auroc = found.quality[found.quality.metric == "auroc"]
+    whole = auroc[auroc.split == "all columns"].set_index("model")
+    best = whole.drop(index="constant").sort_values("value", ascending=False).iloc[0]
+    boosting = whole.loc["histogram-boosting"]
+    text = (
+        f"On {found.visits:,} test visits, {found.purchases:,} with a purchase, gradient boosting "
+        f"reaches an area under the ROC curve of {boosting.value:.3f} [{boosting.low:.3f}, "
+        f"{boosting.high:.3f}]; published are {paper('online_shoppers', 'xgboost.auroc')} "
+        "(XGBoost, "
+        f"with feature selection and oversampling) and "
+        f"{paper('online_shoppers', 'gradient_boosting.auroc')} (gradient boosting). The best here "
+        f"is {best.title} with {best.value:.3f}. "
+    )
+    without = auroc[auroc.split == "without the page value"].set_index("model")
+    if len(without):
+        left = without.loc["histogram-boosting"]
+        text += (
+            f"Without the page value, gradient boosting falls to {left.value:.3f} [{left.low:.3f}, "
+            f"{left.high:.3f}]: most of what tells finished visits apart is a number that exists "
+            "because they are finished."
+            if left.high < boosting.low
+            else f"Without the page value, gradient boosting has {left.value:.3f}."
+        )
+    return text

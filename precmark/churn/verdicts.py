@@ -106,7 +106,7 @@ def comparison_verdicts(
         )  # fmt: skip
 
 
-RIVALS = ("lr-rf", "lr-rf-stacked", "ann", "adaboost", "gp-adaboost")
+RIVALS = ("lr-rf-leaves", "lr-rf-stacked", "ann", "adaboost", "gp-adaboost")
 """The rivals of the paper's Figure 3, as far as its text names them."""
 
 

@@ -280,8 +280,13 @@ def cost_against_quality(
             r = table[(group == name) & (table[cost] > 0)]
             whiskers(ax, r[cost], r.value, r.low, r.high, i=i, horizontal=False, ms=5,
                      elinewidth=1, alpha=0.85, label=name or None)  # fmt: skip
-        ax.set_xscale("log")
         ax.set_xlabel(label)
+        known = table[cost][table[cost] > 0]
+        if len(known) and known.max() > 3 * known.min():
+            ax.set_xscale("log")
+        else:  # within one decade a logarithmic axis crowds its labels
+            ax.xaxis.get_major_locator().set_params(nbins=4)
+            ax.xaxis.set_major_formatter(lambda v, _: f"{v:,.0f}")
         _number(ax, table[cost].to_numpy(dtype=float), table.value.to_numpy(dtype=float))
         _plain_log_ticks(ax)
     axes[0, 0].set_ylabel(ylabel)

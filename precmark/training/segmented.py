@@ -85,6 +85,7 @@ class SegmentedClassifier(ClassifierMixin, BaseEstimator):
         segments: np.ndarray,
         validation: Pair | None = None,
         validation_segments: np.ndarray | None = None,
+        pooled: Any = None,
     ) -> SegmentedClassifier:
         """Train the pooled model on all rows and one on the rows of each segment.
 
@@ -102,6 +103,8 @@ class SegmentedClassifier(ClassifierMixin, BaseEstimator):
             they lack a class.
         validation_segments : numpy.ndarray, optional
             The segment of each row of `validation`; needed with it.
+        pooled : estimator, optional
+            The pooled model, where it is fitted already: it is not fitted again.
 
         Raises
         ------
@@ -112,13 +115,14 @@ class SegmentedClassifier(ClassifierMixin, BaseEstimator):
         labels = self._checked(X, y, segments, validation, validation_segments)
         wanted, self.fallbacks_ = self._sizes(labels, y)
         self.notes_: tuple[str, ...] = ()
-        jobs = [_Job(None, len(X), clone(self.estimator), X, y, validation)]
+        jobs = [] if pooled else [_Job(None, len(X), clone(self.estimator), X, y, validation)]
         for segment in wanted:
             rows = _in(labels, segment)
             held_out = self._held_out(segment, validation, validation_segments)
             seeded = for_segment(clone(self.estimator), segment)
             jobs.append(_Job(segment, int(rows.sum()), seeded, X[rows], y[rows], held_out))
-        self._take(dict(self._run(sorted(jobs, key=lambda job: -job.n))))
+        fitted = dict(self._run(sorted(jobs, key=lambda job: -job.n))) if jobs else {}
+        self._take({None: pooled, **fitted})
         return self
 
     def _take(self, fitted: dict[Hashable, Any]) -> None:
