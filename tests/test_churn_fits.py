@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from precmark.churn import compare, fits, models, network_variants
+from precmark.churn import compare, fits, models, network_variants, shelf
 from precmark.errors import InputError
 from precmark.tables import read_table
 from tests.churn_cases import Line, chosen, decisions, rows_of
