@@ -13,6 +13,8 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from precmark.errors import InputError
+from precmark.networks import NETWORKS
+from precmark.networks.scoring import logits
 from precmark.training.batches import SlicedBatches, TensorRows
 from precmark.training.checkpoints import (
     Checkpoint,
@@ -288,11 +290,17 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
             raise InputError(problems)
         parts = [np.empty(0)]
         block = SCORING_ROWS * 64
+        # A network of another's making may count on all T steps: only ours are scored in chunks
+        # that leave empty steps out.
+        own = isinstance(module, tuple(NETWORKS.values()))
         with torch_threads(self.threads):
             for start in range(0, len(X), block):
                 rows = self.tensors(X[start : start + block])
-                logits = scores(module, SlicedBatches(rows, SCORING_ROWS))
-                parts.append(logits.cpu().numpy().astype(np.float64))
+                if own:
+                    found = logits(module, rows.x, rows.mask, threads=self.threads)
+                else:
+                    found = scores(module, SlicedBatches(rows, SCORING_ROWS)).cpu().numpy()
+                parts.append(found.astype(np.float64))
         return np.concatenate(parts)
 
     def predict(self, X: np.ndarray, epoch: Weights | None = None) -> np.ndarray:
