@@ -11,13 +11,15 @@ import sys
 import time
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from precmark.churn import compare, fits, models, network_variants, shelf
+from precmark.churn import Model, compare, fits, models, network_variants, shelf
 from precmark.errors import InputError
 from precmark.tables import read_table
+from precmark.training import SequenceClassifier
 from tests.churn_cases import Line, chosen, decisions, rows_of
 from tests.conftest import ROOT
 
@@ -320,3 +322,38 @@ def test_models_are_left_out_by_name():
     with pytest.raises(InputError) as refused:
         models(("a",), leave_out="anm,constant,c-att-lstm")
     assert all(name in str(refused.value) for name in ("'anm'", "constant has", "c-att-lstm has"))
+
+
+def small_network(seed: int) -> SequenceClassifier:
+    return SequenceClassifier(
+        "c-att-lstm", epochs=2, batch_size=16, seed=seed, progress=False,
+        network_parameters={"filters": 8, "hidden": 4},
+    )  # fmt: skip
+
+
+def test_a_kept_network_serves_segments_without_being_trained_again(tmp_path, monkeypatch):
+    sequences, keep = decisions(), tmp_path / "keep"
+    asked = {"net": Model("net", "A network", "network", small_network, 2)}
+    first = compare(sequences, asked, n_jobs=1, keep=keep)
+    # Segments this small are all served by the pooled network.
+    segments = np.arange(len(sequences)) % 2
+
+    def refuse(*_, **__):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(SequenceClassifier, "fit", refuse)
+    found = compare(sequences, asked, segments=segments, n_jobs=1, keep=keep)
+    p = found.predictions.pivot(index="decision", columns="fit", values="p")
+    before = first.predictions.pivot(index="decision", columns="fit", values="p")
+    np.testing.assert_array_equal(p[["pooled", "last epoch"]], before[["pooled", "last epoch"]])
+    np.testing.assert_allclose(p["segment"], before["pooled"], atol=1e-6)
+    assert found.histories.equals(first.histories)
+    assert (found.fits.seconds >= first.fits.seconds).all()
+    monkeypatch.undo()
+    anew = compare(sequences, asked, segments=segments, n_jobs=1)
+    assert anew.fits.fallbacks.tolist() == found.fits.fallbacks.tolist()
+    order = ["fit", "decision"]
+    pd.testing.assert_frame_equal(
+        anew.predictions.sort_values(order, ignore_index=True),
+        found.predictions.sort_values(order, ignore_index=True), atol=1e-6,
+    )  # fmt: skip

@@ -18,7 +18,7 @@ from precmark.networks import build, layer_costs
 from precmark.sequences import make_sequences, task_for
 from precmark.training import SequenceClassifier
 from tests.churn_cases import Line, chosen, decisions, rows_of
-from tests.test_churn_segments import run_of
+from tests.test_churn_segments import EVERYTHING, run_of
 
 DRAWS = 40
 
@@ -253,3 +253,19 @@ def test_every_number_of_clicks_is_judged_on_the_same_sessions(tmp_path):
         assert mine.value["constant"] == pytest.approx(after.y[rows].mean())
         assert (mine.judged == len(shared)).all()
         assert mine.low["Boosting"] <= expected <= mine.high["Boosting"]
+
+
+def test_the_next_click_is_judged_where_it_can_still_fail_to_come(tmp_path):
+    rows = [row for row in browsing() if row["event"] != "purchase"]
+    run = run_of(tmp_path / "clicks", rows, says=EVERYTHING - {"purchases"})
+    shop = make_sequences(run, task_for(run.source, k=2, steps=6))
+    asked = {"histogram-boosting": Model("histogram-boosting", "Boosting", "baseline",
+                                         partial(LastStep), 1)}  # fmt: skip
+    found = churn.risk_by_clicks(run, shop, asked, most=3, draws=DRAWS, n_jobs=1)
+    constant = found[found.series == "constant"].set_index("clicks")
+    for k in (1, 2, 3):
+        after = make_sequences(run, dataclasses.replace(shop.task, k=k))
+        test = rows_of(after, "test")
+        assert constant.judged[k] == len(test)
+        assert constant.value[k] == pytest.approx(after.y[test].mean())
+        assert 0 < after.y[test].mean() < 1

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from precmark import churn
+from precmark.baselines import BASELINES
 from precmark.chapters import VERDICTS
 from precmark.churn import sentences, verdicts
 from precmark.churn.readings import AttentionReading
@@ -133,6 +134,7 @@ def test_conclusions_of_the_comparison():
     assert compared(differences(**beaten, gp_adaboost="neither"))[FIGURE_3] == "undecided"
     assert compared(differences(**beaten, gp_adaboost="first"))[FIGURE_3] == "not reproduced"
     assert FIGURE_3 not in compared(differences(cnn="second"))
+    assert set(verdicts.RIVALS) <= set(BASELINES)
     boosting = compared(differences(histogram_boosting="first"))
     assert boosting["The network is the model to use"] == "not reproduced"
     assert "The network is the model to use" not in compared(differences(ann="first"))
@@ -320,6 +322,9 @@ def test_later_clicks_in_words():
     text = sentences.on_clicks(pd.DataFrame(rows, columns=names))
     assert "120 test sessions" in text and "25.0%" in text
     assert "A 0.100 [0.000, 1.000] after 1 and 0.300 [0.000, 1.000] after 3 clicks" in text
+    others = pd.DataFrame(rows, columns=names)
+    others["judged"] = [120, 120, 90, 90, 60, 60]
+    assert "others for each number of clicks" in sentences.on_clicks(others)
 
 
 def test_lift_calibration_and_cost_in_words():
