@@ -29,3 +29,17 @@ def test_differences_are_named_and_small_ones_tolerated(tiny_run):
         "profiles/more: only in one of the two",
         "profiles/profile.spend: [2, 2.5], stored [2, 2.0]",
     ]
+
+
+def test_trained_tables_may_differ_a_little_and_clocks_are_left_out(tiny_run):
+    run = Run(tiny_run)
+    made = pd.DataFrame({"p": [0.2, 0.4], "seconds": [1.0, 2.0], "model": ["a", "b"]})
+    run.write("churn/predictions", made)
+    before = reference.summarise(run)
+    assert set(before["churn/predictions"]["columns"]) == {"p"}
+    run.write("churn/predictions", made.assign(p=made.p + 0.04, seconds=9.0, model="c"))
+    assert reference.compare(reference.summarise(run), before, rtol=1e-6) == []
+    run.write("churn/predictions", made.assign(p=made.p + 0.1))
+    assert len(reference.compare(reference.summarise(run), before, rtol=1e-6)) == 1
+    run.write("churn/predictions", made.iloc[:1])
+    assert "1 rows, stored 2" in reference.compare(reference.summarise(run), before, rtol=1e-6)[0]

@@ -19,7 +19,13 @@ from precmark.churn.fits import (
     network_variants,
     pooled_estimator,
 )
-from precmark.churn.probes import channel_importance, importance, risk_by_clicks, split_leak
+from precmark.churn.probes import (
+    channel_importance,
+    importance,
+    risk_by_clicks,
+    split_leak,
+    step_importance,
+)
 from precmark.churn.published import published_rates
 from precmark.churn.quality import (
     against,
@@ -84,6 +90,7 @@ __all__ = [
     "segments_at",
     "segments_of",
     "split_leak",
+    "step_importance",
     "thresholds",
     "titled",
     "titles",

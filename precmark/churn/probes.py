@@ -164,5 +164,16 @@ def importance(
 
 def channel_importance(found: Importance) -> pd.DataFrame:
     """The channels of a permutation table as ``feature``, ``importance``, ``low``, ``high``."""
-    rows = found.permutation[found.permutation.kind == "channel"]
+    return _ranked(found, "channel")
+
+
+def step_importance(found: Importance) -> pd.DataFrame:
+    """The steps of a permutation table, likewise: "own step", "1 before", "2 before", ..."""
+    table = _ranked(found, "step")
+    words = table.feature.where(table.feature != "0", "own step")
+    return table.assign(feature=words.where(words == "own step", words + " before"))
+
+
+def _ranked(found: Importance, kind: str) -> pd.DataFrame:
+    rows = found.permutation[found.permutation.kind == kind]
     return rows.drop(columns="kind").rename(columns={"name": "feature", "drop": "importance"})

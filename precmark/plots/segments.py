@@ -21,7 +21,7 @@ STEPS = (
     ("Event log", "section 5.1", "01"),
     ("Profile of\neach user", "Tables 1-3", "02"),
     ("Segments", "section 4.1, step 1", "03"),
-    ("Churn risk,\none model a segment", "sections 4.1, 4.2", ""),
+    ("Churn risk,\none model a segment", "sections 4.1, 4.2", "04, 05"),
     ("Offers: what\nwould suit whom", "section 4.3", ""),
     ("Coupons to those\nat high risk", "Table 6", ""),
     ("Sales", "Table 7", ""),
@@ -51,7 +51,8 @@ def flow(here: str = "03") -> tuple[Figure, pd.DataFrame]:
             )
         )  # fmt: skip
         ax.text(x + 0.44, y + 0.6, step, ha="center", va="center", fontsize=8.2, weight="bold")
-        said = f"chapter {chapter}" if chapter else "a later part"
+        many = "chapters" if "," in chapter else "chapter"
+        said = f"{many} {chapter}" if chapter else "a later part"
         ax.text(x + 0.44, y + 0.3, f"{place}\n{said}", ha="center", va="center", fontsize=7.5)
     arrow = {"arrowstyle": "-|>", "color": "#444444"}
     for (x, y), (to_x, to_y) in pairwise(places):
