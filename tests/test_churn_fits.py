@@ -85,18 +85,24 @@ def test_predictions_are_those_of_each_model_fitted_by_hand():
         assert said["constant", "pooled", row] == pytest.approx(sequences.y[train].mean(), abs=1e-6)
 
 
-def test_each_segment_is_asked_of_its_own_model():
+def test_each_segment_is_asked_of_its_own_model(log):
     sequences = decisions(4_000, seed=2)
     rng = np.random.default_rng(0)
     segments = rng.choice([0, 1, 2, 3], len(sequences), p=[0.3, 0.5, 0.18, 0.02])
     # What tells y apart differs between the segments.
     sequences.y[segments == 1] = 1 - sequences.y[segments == 1]
-    found = compare(sequences, chosen(), segments=segments, n_jobs=1)
+    found = compare(sequences, chosen(log), segments=segments, n_jobs=1)
     said = found.predictions.set_index(["model", "fit", "decision"]).p.sort_index()
     train = np.array(rows_of(sequences, "train"))
     own = {s: train[segments[train] == s] for s in (0, 1, 2, 3)}
     small = [s for s in own if len(own[s]) < 320]
     assert small == [2, 3]
+    held_out = np.array(rows_of(sequences, "validation"))
+    given = {(tuple(f["train"]), tuple(f["validation"])) for f in seen(log)}
+    assert given == {
+        (tuple(train), tuple(held_out)),
+        *((tuple(own[s]), tuple(held_out[segments[held_out] == s])) for s in (0, 1)),
+    }
     asked = rows_of(sequences, "test")
     for s in own:
         rows = train if s in small else own[s]
