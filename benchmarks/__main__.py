@@ -44,7 +44,7 @@ def store(topic: str, figures: list[dict]) -> Path:
     record = {
         "topic": topic,
         "machine": machine(),
-        "versions": versions(),
+        "versions": versions("onnxruntime"),
         "commit": commit(),
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
         "figures": figures,

@@ -18,10 +18,10 @@ PACKAGES = (
 """Packages whose versions decide a page's numbers."""
 
 
-def versions() -> dict[str, str]:
-    """Version of Python and of each of :data:`PACKAGES` that is installed."""
+def versions(*others: str) -> dict[str, str]:
+    """Version of Python, of each of :data:`PACKAGES` and of `others` that is installed."""
     found = {"python": platform.python_version()}
-    for name in PACKAGES:
+    for name in (*PACKAGES, *others):
         try:
             found[name] = version(name)
         except PackageNotFoundError:
