@@ -11,6 +11,7 @@ from precmark.churn.describe import (
     segment_table,
     titles,
 )
+from precmark.churn.enough import default_steps
 from precmark.churn.fits import (
     Comparison,
     Model,
@@ -72,6 +73,7 @@ __all__ = [
     "comparison_verdicts",
     "cost_table",
     "customer_models",
+    "default_steps",
     "groups",
     "importance",
     "layers_table",

@@ -18,13 +18,28 @@ LEAST_EACH = 30
 """Fewer decisions, or fewer of one outcome, leave nothing to split into three and compare."""
 
 
+STEPS = 20
+"""T where nothing else is asked for: most users of the simulated store have fewer events."""
+
+
+def default_steps(run: Run) -> int:
+    """T for the sequences of `run`: :data:`STEPS`, or the events of the busiest user if fewer."""
+    from precmark.engine import connect, read
+
+    if "views" not in run.source.says:
+        return STEPS
+    events = read(connect(), run.need("sessions/events"))
+    busiest = events.group_by("user_code").aggregate(n=events.count()).n.max().execute()
+    return int(min(STEPS, busiest))
+
+
 def too_few_decisions(run: Run) -> str:
     """Why the log of `run` holds too little for sequences and networks; empty where it is enough.
 
     The sequences of the default task are made once and the answer is kept in the run's cache.
     """
     try:
-        task = task_for(run.source)
+        task = task_for(run.source, steps=default_steps(run))
     except InputError as error:
         return str(error)
     path = run.path / "cache" / "decisions.json"

@@ -233,7 +233,10 @@ def _task(
     asked_too = [*asked, hashlib.sha256(np.ascontiguousarray(segments)).hexdigest()]
     more = shelf.get(asked_too)
     if more is None:
-        fitted = fitted or shelf.network(asked) or _fit(model.make(seed), sequences, rows)
+        if fitted is None:
+            fitted = shelf.network(asked)
+        if fitted is None:
+            fitted = _fit(model.make(seed), sequences, rows)
         more = _by_segment(model, seed, sequences, rows, segments, fitted)
         shelf.put(asked_too, more)
     fits = tables[1].assign(
@@ -334,7 +337,9 @@ def pooled_estimator(
     """`model` fitted on all of the training part: a network from `keep` where it lies there."""
     asked = [_digest(sequences, by), model.name, str(model.make(seed).get_params()), seed]
     known = Shelf(keep).network(asked) if model.family == "network" else None
-    return known or _fit(model.make(seed), sequences, _Rows.of(sequences, by))
+    if known is not None:
+        return known
+    return _fit(model.make(seed), sequences, _Rows.of(sequences, by))
 
 
 def _digest(sequences: Sequences, by: str) -> str:

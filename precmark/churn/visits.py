@@ -37,11 +37,13 @@ class Visits:
     purchases: int
 
 
-def visit_models(run: Run, *, draws: int = 1000, seed: int = 0, n_jobs: int = 2) -> Visits | None:
+def visit_models(
+    run: Run, *, leave_out: str = "", draws: int = 1000, seed: int = 0, n_jobs: int = 2
+) -> Visits | None:
     """The baselines on the visits of `run`, split 6:2:2 at random; None where it holds none.
 
     The rows have no time from which a split by time could be made. Each visit counts as a user of
-    its own.
+    its own. `leave_out` names baselines that are not fitted, separated by commas.
     """
     from joblib import Parallel, delayed
 
@@ -53,7 +55,9 @@ def visit_models(run: Run, *, draws: int = 1000, seed: int = 0, n_jobs: int = 2)
     readings = {"all columns": frame}
     if LATE in frame:
         readings["without the page value"] = frame.drop(columns=LATE)
-    tasks = [(words, name) for words in readings for name in _made(frame, seed)]
+    without = [name.strip() for name in leave_out.split(",")]
+    names = [name for name in _made(frame, seed) if name not in without]
+    tasks = [(words, name) for words in readings for name in names]
     done = Parallel(n_jobs=n_jobs, batch_size=1)(
         delayed(_fit)(readings[words], y, part, name, seed) for words, name in tasks
     )

@@ -115,7 +115,9 @@ class SegmentedClassifier(ClassifierMixin, BaseEstimator):
         labels = self._checked(X, y, segments, validation, validation_segments)
         wanted, self.fallbacks_ = self._sizes(labels, y)
         self.notes_: tuple[str, ...] = ()
-        jobs = [] if pooled else [_Job(None, len(X), clone(self.estimator), X, y, validation)]
+        jobs = []
+        if pooled is None:
+            jobs.append(_Job(None, len(X), clone(self.estimator), X, y, validation))
         for segment in wanted:
             rows = _in(labels, segment)
             held_out = self._held_out(segment, validation, validation_segments)
