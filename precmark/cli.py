@@ -308,7 +308,10 @@ def _stop(signum: int, frame: object) -> None:
 
 
 def main() -> None:
-    """Run the command line: exit 2, one message for bad input; 1 for a failed chapter or book."""
+    """Run the command line: exit 2, one message for bad input; 1 for a failed chapter or book.
+
+    A chapter that refuses its parameters or its data is bad input too.
+    """
     from precmark.book import BookFailed
     from precmark.workflow import ChapterFailed
 
@@ -318,7 +321,9 @@ def main() -> None:
         app()
     except InputError as error:
         _fail(error, 2)
-    except (ChapterFailed, BookFailed) as error:
+    except ChapterFailed as error:
+        _fail(error, 2 if error.bad_input else 1)
+    except BookFailed as error:
         _fail(error, 1)
     except _Stopped:
         _fail("stopped. What was finished is kept; the same command goes on.", 130)

@@ -194,18 +194,27 @@ def _stop(process: subprocess.Popen) -> None:
 
 
 class ChapterFailed(Exception):
-    """One or more chapters raised; the text says in which cell and where the notebook is kept."""
+    """One or more chapters raised; the text says in which cell and where the notebook is kept.
+
+    Attributes
+    ----------
+    bad_input : bool
+        Whether all of them refused their input: then nothing is broken but a parameter or the data.
+    """
 
     def __init__(self, run: Run, chapters: Sequence[str], log: Path):
         lines = []
+        refused = []
         for name in chapters:
             notebook = run.logs / f"{name}.ipynb"
             error = failed_cell(notebook) if notebook.exists() else None
             if error:
+                refused.append(error.text.startswith(("InputError:", "Diverged:")))
                 lines.append(
                     f"{name} failed in cell {error.cell}: {error.text}\n"
                     f"  the executed notebook, with the error: {notebook}"
                 )
+        self.bad_input = bool(refused) and all(refused)
         if not lines:
             tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
             lines = [f"Snakemake stopped; the end of {log}:\n{tail}"]

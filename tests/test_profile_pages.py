@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from precmark import figures
 from precmark.chapters import Chapter
 from precmark.claims import paper
 from precmark.plots import profiles as plots
@@ -250,7 +251,7 @@ def test_a_scrolling_table_is_escaped_and_can_be_downloaded(capsys, monkeypatch)
     shown = []
     monkeypatch.setattr("IPython.display.display", lambda html: shown.append(html.data))
     frame = pd.DataFrame({"formula": ["a < b"]})
-    tables.scrolling(frame, 'a "label"', width="9rem", download=("all", frame))
+    figures.scrolling(frame, 'a "label"', width="9rem", download=("all", frame))
     (text,) = shown
     assert "a &lt; b" in text and "a &quot;label&quot;" in text
     assert 'download="all.csv"' in text and "min-width: 9rem" in text

@@ -91,6 +91,18 @@ def test_a_failed_chapter_keeps_its_notebook_and_says_where(project):
     kept = project / "runs/tiny/logs/01_store.ipynb"
     assert "no luck" in kept.read_text() and str(kept.relative_to(project)) in text
     assert (project / "runs/tiny/chapters/03_segmentation.ipynb").exists(), "others still finish"
+    assert not error.value.bad_input
+
+
+def test_a_chapter_that_refuses_its_input_is_told_from_a_broken_one(project):
+    notebook(
+        ("run = None  # type: str", ["parameters"]),
+        "from precmark.errors import InputError\nraise InputError('k = 0: no click has that number')",
+        path=project / "notebooks/01_store.ipynb",
+    )
+    with pytest.raises(ChapterFailed, match="k = 0: no click") as error:
+        execute(_run())
+    assert error.value.bad_input
 
 
 def test_an_unknown_chapter_is_refused(project):

@@ -27,7 +27,7 @@ from precmark.churn.probes import (
     split_leak,
     step_importance,
 )
-from precmark.churn.published import published_rates
+from precmark.churn.published import published_rates, words_for_flags
 from precmark.churn.quality import (
     against,
     against_table,
@@ -100,4 +100,5 @@ __all__ = [
     "visit_models",
     "wide_table",
     "with_calibrated",
+    "words_for_flags",
 ]

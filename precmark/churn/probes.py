@@ -84,14 +84,19 @@ def risk_by_clicks(
         ``clicks``, ``series`` (title of the model, or "constant"), ``value``, ``low``, ``high``
         (average precision; the constant's is the share of good outcomes), ``judged`` (sessions).
     """
+    from joblib import Parallel, delayed
+
     asked = probed(models)
     made = {k: _after(run, sequences, k) for k in range(1, most + 1)}
-    reach = set.intersection(*(set(after.part("test").decisions.session_code)
-                               for after in made.values()))  # fmt: skip
+    given = {"seeds": (seed,), "n_jobs": 1, "keep": keep}
+    done = Parallel(n_jobs=n_jobs, idle_worker_timeout=3600)(
+        delayed(compare)(after, asked, **given) for after in made.values()
+    )
+    tests = [set(after.part("test").decisions.session_code) for after in made.values()]
+    reach = set.intersection(*tests)
     same = sequences.task.label != "next_click"
     rows = []
-    for k, after in made.items():
-        fitted = compare(after, asked, seeds=(seed,), n_jobs=n_jobs, keep=keep)
+    for (k, after), fitted in zip(made.items(), done, strict=True):
         only = after.decisions.session_code.isin(reach).to_numpy() if same else None
         part = part_of(after, fitted, "test", only=only)
         drawn = metrics.bootstrap(

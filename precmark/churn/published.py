@@ -44,3 +44,9 @@ def published_rates(paper: str = "liu") -> pd.DataFrame:
         "implied MCC", "agree",
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
+
+
+def words_for_flags(table: pd.DataFrame) -> pd.DataFrame:
+    """`table` with "yes" and "no" in the place of True and False."""
+    flags = table.select_dtypes("bool").columns
+    return table.assign(**{name: table[name].map({True: "yes", False: "no"}) for name in flags})

@@ -243,15 +243,14 @@ def titled(table: pd.DataFrame, fit: str = "pooled") -> pd.DataFrame:
     return mine.assign(model=named)
 
 
-def wide_table(table: pd.DataFrame, fit: str = "pooled"):
-    """A styled table, a row a model and a column a metric, each cell with its interval."""
+def wide_table(table: pd.DataFrame, fit: str = "pooled") -> pd.DataFrame:
+    """A row a model and a column a metric, by their titles; each cell with its interval."""
     if "split" in table:
-        table = table.assign(
-            title=table.title + ", " + table.split, model=table.model + table.split
-        )
+        named = table.title + ", " + table.split
+        table = table.assign(title=named, model=table.model + table.split)
     wide = metrics.wide(titled(table, fit), digits=3)
     wide = wide.rename(columns={name: m.title for name, m in metrics.METRICS.items()})
-    return wide.rename_axis(index=None).style
+    return wide.rename_axis(index="model").reset_index()
 
 
 def cost_table(quality: pd.DataFrame, fits: pd.DataFrame) -> pd.DataFrame:

@@ -141,6 +141,25 @@ def on_models(quality: pd.DataFrame, against: pd.DataFrame, sequences: Sequences
     return text
 
 
+def on_accuracy(quality: pd.DataFrame) -> str:
+    """What accuracy says of the models, and whether it tells them from the constant."""
+    table = quality[(quality.fit == "pooled") & (quality.metric == "accuracy")].set_index("model")
+    constant = table.value["constant"]
+    best = table.drop(index="constant").sort_values("value", ascending=False).iloc[0]
+    if best.value - constant > 0.02:
+        return (
+            f"Accuracy runs up to {best.value:.3f} ({best.title}) against {constant:.3f} of the "
+            "constant: where both outcomes are common it can tell models apart, and it still "
+            "depends on the threshold, as sensitivity and specificity do."
+        )
+    return (
+        f"The best accuracy is {best.value:.3f} ({best.title}); the constant, which finds nobody, "
+        f"has {constant:.3f}. That is the first sign by which a comparison can be known: where "
+        "accuracy is what it reports of a rare outcome, ask for the constant's. Sensitivity and "
+        "specificity depend on the threshold, so they compare thresholds as much as models."
+    )
+
+
 def versus_boosting(against: pd.DataFrame) -> str:
     """C-ATT-LSTM against gradient boosting, in one sentence."""
     found = judged(against)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import html
 import re
 from collections.abc import Collection, Mapping
 
@@ -293,42 +291,3 @@ def dictionary_page(dictionary: pd.DataFrame) -> pd.DataFrame:
 def _titles(found: pd.DataFrame) -> list[str]:
     pairs = zip(found.kind, found.family, strict=True)
     return [f"list {family}" if kind == "list" else family for kind, family in pairs]
-
-
-def scrolling(
-    frame: pd.DataFrame,
-    label: str,
-    *,
-    height: str = "24rem",
-    width: str = "100%",
-    download: tuple[str, pd.DataFrame] | None = None,
-) -> None:
-    """Display `frame` as a table that scrolls inside the page in both directions.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        Of text.
-    label : str
-        Its name for those who cannot see it.
-    height, width : str
-        CSS lengths: how much is seen at once, and how wide the table is at least.
-    download : tuple, optional
-        File name without ending, and a table that a link below offers as CSV.
-    """
-    from IPython.display import HTML, display
-
-    table = frame.to_html(index=False, border=0)
-    table = table.replace("<table", f'<table style="min-width: {width}"', 1)
-    text = (
-        f'<div class="precmark-scroll" role="region" tabindex="0" style="max-height: {height}" '
-        f'aria-label="{html.escape(label, quote=True)}">{table}</div>'
-    )
-    if download is not None:
-        name, whole = download
-        csv = base64.b64encode(whole.to_csv(index=False).encode()).decode()
-        text += (
-            f'<p><a class="table-download" download="{name}.csv" '
-            f'href="data:text/csv;base64,{csv}">Table ({len(whole):,} rows, CSV)</a></p>'
-        )
-    display(HTML(text))
