@@ -97,7 +97,7 @@ def test_a_failed_chapter_keeps_its_notebook_and_says_where(project):
 def test_a_chapter_that_refuses_its_input_is_told_from_a_broken_one(project):
     notebook(
         ("run = None  # type: str", ["parameters"]),
-        "from precmark.errors import InputError\nraise InputError('k = 0: no click has that number')",
+        "from precmark.errors import InputError\nraise InputError('k = 0: no click is that one')",
         path=project / "notebooks/01_store.ipynb",
     )
     with pytest.raises(ChapterFailed, match="k = 0: no click") as error:
