@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from precmark.churn.processes import in_processes
 from precmark.churn.shelf import Shelf, Tables
 from precmark.errors import InputError, Problem
 from precmark.sequences import Sequences
@@ -196,16 +197,12 @@ def compare(
     -------
     Comparison
     """
-    from joblib import Parallel, delayed
-
     tasks = sorted(
         [(model, seed) for model in chosen.values() for seed in seeds],
         key=lambda task: -task[0].weight,
     )
-    # Workers that wait for a long fit elsewhere must not be stopped and started again.
-    pool = Parallel(n_jobs=n_jobs, batch_size=1, pre_dispatch=n_jobs, idle_worker_timeout=3600)
-    done = pool(
-        delayed(_task)(model, seed, sequences, segments, by, Shelf(keep)) for model, seed in tasks
+    done = in_processes(
+        _task, [(m, seed, sequences, segments, by, Shelf(keep)) for m, seed in tasks], n_jobs
     )
     place = {key: number for number, key in enumerate(chosen)}
     done.sort(key=lambda d: (place[d[1].model.iloc[0]], d[1].seed.iloc[0]))
@@ -228,6 +225,9 @@ def _task(
     if tables is None:
         fitted, tables = _pooled(model, seed, sequences, rows)
         shelf.put(asked, tables, fitted if hasattr(fitted, "save") else None)
+    # A chapter may have kept the same fit under another title.
+    named = {"title": model.title, "family": model.family, "settings": model.settings}
+    tables = (tables[0], tables[1].assign(**named), tables[2])
     if segments is None:
         return tables
     asked_too = [*asked, hashlib.sha256(np.ascontiguousarray(segments)).hexdigest()]

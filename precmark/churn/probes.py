@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import pandas as pd
 from precmark import metrics
 from precmark.churn.fits import Comparison, Model, compare, pooled_estimator
 from precmark.churn.importance import gradient_importance, permutation_importance
+from precmark.churn.processes import in_processes
 from precmark.churn.quality import part_of, quality
 from precmark.sequences import Sequences, make_sequences
 
@@ -84,14 +86,10 @@ def risk_by_clicks(
         ``clicks``, ``series`` (title of the model, or "constant"), ``value``, ``low``, ``high``
         (average precision; the constant's is the share of good outcomes), ``judged`` (sessions).
     """
-    from joblib import Parallel, delayed
-
     asked = probed(models)
     made = {k: _after(run, sequences, k) for k in range(1, most + 1)}
-    given = {"seeds": (seed,), "n_jobs": 1, "keep": keep}
-    done = Parallel(n_jobs=n_jobs, idle_worker_timeout=3600)(
-        delayed(compare)(after, asked, **given) for after in made.values()
-    )
+    alone = partial(compare, seeds=(seed,), n_jobs=1, keep=keep)
+    done = in_processes(alone, [(after, asked) for after in made.values()], n_jobs)
     tests = [set(after.part("test").decisions.session_code) for after in made.values()]
     reach = set.intersection(*tests)
     same = sequences.task.label != "next_click"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from precmark.churn.processes import in_processes
 from precmark.errors import InputError
 
 if TYPE_CHECKING:
@@ -84,16 +85,12 @@ def segments_at(
     -----
     Cost: one profile of all users a day in `days` (chapter 02's cost each) and one fit of the map.
     """
-    from joblib import Parallel, delayed
-
     from precmark.engine import day_start_us
     from precmark.segments import SomSegments
     from precmark.segments.past import past_profile
 
     fitted = SomSegments(n_segments=n_segments, seed=seed).fit(past_profile(run, fit_on))
-    taken = Parallel(n_jobs=min(n_jobs, len(days)))(
-        delayed(_placed)(run, day, fitted) for day in days
-    )
+    taken = in_processes(_placed, [(run, day, fitted) for day in days], min(n_jobs, len(days)))
     starts = [day_start_us(dt.date.fromisoformat(day), run.source.timezone) for day in days]
     latest = np.searchsorted(starts, _micros(decisions), side="right") - 1
     codes = decisions.user_code.to_numpy()

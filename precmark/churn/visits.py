@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from precmark import metrics
+from precmark.churn.processes import in_processes
 from precmark.churn.quality import SHOWN
 from precmark.sequences import random_split
 
@@ -45,8 +46,6 @@ def visit_models(
     The rows have no time from which a split by time could be made. Each visit counts as a user of
     its own. `leave_out` names baselines that are not fitted, separated by commas.
     """
-    from joblib import Parallel, delayed
-
     if not run.has("contract/visits"):
         return None
     frame = run.table("contract/visits")
@@ -58,8 +57,8 @@ def visit_models(
     without = [name.strip() for name in leave_out.split(",")]
     names = [name for name in _made(frame, seed) if name not in without]
     tasks = [(words, name) for words in readings for name in names]
-    done = Parallel(n_jobs=n_jobs, batch_size=1)(
-        delayed(_fit)(readings[words], y, part, name, seed) for words, name in tasks
+    done = in_processes(
+        _fit, [(readings[words], y, part, name, seed) for words, name in tasks], n_jobs
     )
     tables = []
     for words in readings:

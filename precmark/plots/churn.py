@@ -259,7 +259,8 @@ def cost_against_quality(
     ylabel: str = "average precision",
     costs: Mapping[str, str] = COSTS,
 ) -> tuple[Figure, pd.DataFrame]:
-    """Quality with intervals against what it costs, on logarithmic axes; a number a model.
+    """Quality with intervals against what it costs, on logarithmic axes where costs differ much; a
+    number a model.
 
     Parameters
     ----------
@@ -284,11 +285,11 @@ def cost_against_quality(
         known = table[cost][table[cost] > 0]
         if len(known) and known.max() > 3 * known.min():
             ax.set_xscale("log")
+            _plain_log_ticks(ax)
         else:  # within one decade a logarithmic axis crowds its labels
             ax.xaxis.get_major_locator().set_params(nbins=4)
             ax.xaxis.set_major_formatter(lambda v, _: f"{v:,.0f}")
         _number(ax, table[cost].to_numpy(dtype=float), table.value.to_numpy(dtype=float))
-        _plain_log_ticks(ax)
     axes[0, 0].set_ylabel(ylabel)
     keys = [f"{i}  {m}" for i, m in enumerate(table.model, 1)]
     # an empty handle a model: the legend lays the key out in columns
