@@ -19,6 +19,7 @@ import torch
 
 from precmark.errors import InputError
 from precmark.tables import whole_file
+from precmark.training.checks import network_problems
 from precmark.training.loop import Trained
 from precmark.training.scaling import ChannelScaler
 
@@ -235,3 +236,17 @@ def _read_safely(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
             f"{path} is cut off or is no checkpoint ({error}). Take a sound copy, or fit again."
         ) from error
     return head, tensors
+
+
+def refuse_network(found: Checkpoint, network: type | None, path: Path | str) -> None:
+    """Raise where the checkpoint's network has no name here, or is not the class `network`."""
+    name = found.params["network"]
+    if network is not None:
+        given = plain({"network": network})["network"]
+        if given != name:
+            raise InputError(f"{path} holds a network {name}, not {given}. Give its own class.")
+    elif network_problems(name):
+        raise InputError(
+            f"{path} holds a network {name!r} that precmark does not have. Give its class as "
+            "network=."
+        )

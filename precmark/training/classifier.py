@@ -20,6 +20,7 @@ from precmark.training.checkpoints import (
     Checkpoint,
     plain,
     read_checkpoint,
+    refuse_network,
     refuse_other,
     write_checkpoint,
 )
@@ -28,7 +29,6 @@ from precmark.training.checks import (
     checked_arrays,
     fingerprint,
     input_problems,
-    network_problems,
 )
 from precmark.training.devices import choose_device, own_random_state, torch_threads
 from precmark.training.loop import (
@@ -375,7 +375,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
             When the file is missing, cut off, changed, no checkpoint, or of another architecture.
         """
         found = read_checkpoint(path)
-        _refuse_network(found, network, path)
+        refuse_network(found, network, path)
         try:
             classifier = cls(**found.params | {"device": device})
             classifier.network = network or classifier.network
@@ -388,17 +388,3 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
                 f"is now: {error}. Load it with the version that wrote it, or fit again."
             ) from error
         return classifier
-
-
-def _refuse_network(found: Checkpoint, network: type | None, path: Path | str) -> None:
-    """Raise where the checkpoint's network has no name here, or is not the class `network`."""
-    name = found.params["network"]
-    if network is not None:
-        given = plain({"network": network})["network"]
-        if given != name:
-            raise InputError(f"{path} holds a network {name}, not {given}. Give its own class.")
-    elif network_problems(name):
-        raise InputError(
-            f"{path} holds a network {name!r} that precmark does not have. Give its class as "
-            "network=."
-        )
