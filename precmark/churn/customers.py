@@ -139,7 +139,7 @@ def _floors(sequences: Sequences, summary: pd.DataFrame) -> tuple[dict, tuple[st
         model = registry["bg-nbd"].make(days).fit(before)
         p["bg-nbd"][mine] = model.predict_proba(before)[:, 1]
         notes += model.notes_
-    return p, notes
+    return p, tuple(dict.fromkeys(notes))
 
 
 def _gaps(y, p: dict, users, floors: dict, draws: int, seed: int) -> pd.DataFrame:

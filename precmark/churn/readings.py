@@ -115,7 +115,8 @@ def _what(values: dict[str, float]) -> str:
     kinds = [n.removeprefix("is_") for n, v in values.items() if n.startswith("is_") and v == 1]
     if "has_order" in values:
         orders = np.expm1(values.get("log_orders", 0.0))
-        return f"{orders:.0f} orders" if values["has_order"] else "no order"
+        many = "order" if round(orders) == 1 else "orders"
+        return f"{orders:.0f} {many}" if values["has_order"] else "no order"
     words = kinds[0] if kinds else "other"
     marks = [
         said
