@@ -74,6 +74,27 @@ def on_parts(against: pd.DataFrame) -> str:
     return "Average precision against the whole network:\n\n" + "\n".join(lines)
 
 
+def on_resolution(against: pd.DataFrame, sequences: Sequences) -> str:
+    """What the intervals of the differences allow to say, and what they do not."""
+    rows = judged(against)
+    width = float(((rows.high - rows.low) / 2).median())
+    good = int(sequences.part("test").y.sum())
+    text = (
+        f"With {good:,} good outcomes in the test part, differences below about {width:.3f} cannot "
+        "be told from none. "
+    )
+    if (rows.favours == "neither").all():
+        return text + (
+            "No interval here leaves out zero. That does not show that a part is useless; it shows "
+            "that its merit on these data is smaller than the noise by which anyone would choose "
+            "who goes by the test score."
+        )
+    return text + (
+        "An interval that holds zero does not show that a part is useless; one that leaves it out "
+        "shows that the part matters here, by as much as the interval says."
+    )
+
+
 def told(verdict: str) -> str:
     """A verdict on a difference in words that finish a sentence."""
     return verdict if verdict.startswith("no ") else f"{verdict}, and by more than chance"

@@ -148,8 +148,6 @@ def architecture_figures(
         "dearest_share": f"{dearest['multiply-adds'] / total:.0%}",
         "conv_field": f"{_two_convolutions(fields):,}",
         "variants": f"{trained.fits.model.nunique():,}",
-        "test_positives": f"{int(sequences.part('test').y.sum()):,}",
-        "resolution": f"{float(((rows.high - rows.low) / 2).median()):.3f}",
         "learning_rate": f"{paper('gu', 'section5.learning_rate'):g}",
         "epochs": f"{paper('gu', 'section5.epochs'):g}",
         "batch": f"{paper('gu', 'section5.batch_size'):g}",
