@@ -108,7 +108,7 @@ def test_results_equal_the_stored_reference(name, data, request):
         _made("run", "--simulate", "sample", "--name", name)
     else:
         request.getfixturevalue("real_data")
-        # Genetic programming takes longer than all else on these and wins on none of them.
+        # Genetic programming takes longer than all other baselines together.
         without = "05_baselines.leave_out=gp-adaboost"
         _made("run", "--data", data, "--name", name, "-p", without)
     _made("book", name)
