@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from precmark import metrics
@@ -75,10 +76,11 @@ def risk_by_clicks(
 ) -> pd.DataFrame:
     """Average precision of the probed models after 1 to `most` clicks, on the same sessions.
 
-    For each number of clicks the sequences are made anew and the models fitted on all sessions
-    that get so far; judged are the sessions that reach `most` clicks without a purchase and are in
-    the test part for every number of clicks. Where the outcome is the next click itself, sessions
-    that reach `most` clicks have all had it, so those that get so far are judged instead.
+    For each number of clicks the sequences are made anew and the models fitted on sessions that
+    get so far, for each number on no more than the given `sequences` have. Judged are the sessions
+    that reach `most` clicks without a purchase and are in the test part for every number of
+    clicks. Where the outcome is the next click itself, sessions that reach `most` clicks have all
+    had it, so those that get so far are judged instead.
 
     Returns
     -------
@@ -87,7 +89,7 @@ def risk_by_clicks(
         (average precision; the constant's is the share of good outcomes), ``judged`` (sessions).
     """
     asked = probed(models)
-    made = {k: _after(run, sequences, k) for k in range(1, most + 1)}
+    made = {k: _after(run, sequences, k, seed) for k in range(1, most + 1)}
     alone = partial(compare, seeds=(seed,), n_jobs=1, keep=keep)
     done = in_processes(alone, [(after, asked) for after in made.values()], n_jobs)
     tests = [set(after.part("test").decisions.session_code) for after in made.values()]
@@ -109,13 +111,24 @@ def risk_by_clicks(
     return pd.DataFrame(rows, columns=names)
 
 
-def _after(run: Run, sequences: Sequences, k: int) -> Sequences:
-    """The sequences of `run` at click `k`; those at hand where it is theirs."""
+def _after(run: Run, sequences: Sequences, k: int, seed: int) -> Sequences:
+    """The sequences of `run` at click `k`; those at hand where it is theirs.
+
+    Of the training and the validation part no more is kept, at random, than `sequences` has:
+    fewer clicks are reached by more sessions, and the curve is to show clicks, not data.
+    """
     if k == sequences.task.k:
         return sequences
     steps = min(sequences.task.steps, k) if "users" not in run.source.says else None
     task = dataclasses.replace(sequences.task, k=k, steps=steps or sequences.task.steps)
-    return make_sequences(run, task)
+    made = make_sequences(run, task)
+    rng = np.random.default_rng([seed, k])
+    keep = (made.decisions.split == "test").to_numpy(copy=True)
+    for part in ("train", "validation"):
+        rows = np.flatnonzero((made.decisions.split == part).to_numpy())
+        most = int((sequences.decisions.split == part).sum())
+        keep[rng.permutation(rows)[:most]] = True
+    return made.take(keep)
 
 
 @dataclass(frozen=True)
