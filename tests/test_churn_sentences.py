@@ -310,7 +310,7 @@ def test_the_leak_in_words():
     other = table.assign(metric="brier", value=0.9)
     text = sentences.on_leak(pd.concat([table, other]))
     assert "A 0.700 by time and 0.800 at random and B 0.600" in text and "Constant" not in text
-    assert "flatters" in text
+    assert "look better, by 0.060 on average" in text
     same = table.assign(value=table.value.where(table.split == "by time", 0.6))
     assert "does not flatter" in sentences.on_leak(same)
 
