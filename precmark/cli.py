@@ -91,7 +91,7 @@ def _describe(checked: Checked) -> str:
             lines.append(f"  columns not used: {', '.join(table.ignored)}")
         lines += [f"  set aside: {rows_text(n)}, {reason}" for reason, n in table.set_aside.items()]
     lines.append("The log holds " + "; ".join(CAPABILITIES[c] for c in sorted(checked.says)) + ".")
-    lacking = [CAPABILITIES[c] for c in CAPABILITIES if c not in checked.says and c != "truth"]
+    lacking = [CAPABILITIES[c] for c in CAPABILITIES if c not in (*checked.says, "truth", "visits")]
     if lacking:
         lines.append("It does not hold " + "; ".join(lacking) + ": what needs it is left out.")
     lines.append(f"Fingerprint {checked.fingerprint}. No problems: `precmark run` can use it.")

@@ -184,6 +184,8 @@ def test_no_tracked_file_holds_unfinished_work():
     marks = re.compile(r"\b(?:" + "|".join(["TO" + "DO", "FIX" + "ME", "XX" + "X"]) + r")\b")
     for path in tracked():
         text = text_of(path)
+        # Pictures of stored outputs hold any three letters sooner or later.
+        text = text and re.sub(r"[A-Za-z0-9+/=]{200,}", "", text)
         if text is not None and path.suffix in (".py", ".md", ".ipynb", ".toml", ".yml", ""):
             assert not marks.search(text), f"{path}: {marks.search(text)[0]}"
 
