@@ -6,27 +6,18 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable
-from contextlib import contextmanager
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
+from benchmarks import figure
 from benchmarks.reference_networks import ReferenceCAttLstm, copy_weights, reference_epoch
 from precmark.networks import CAttLstm, score
+from precmark.training.devices import torch_threads
 
 BATCH, CHANNELS, STEPS, CORES = 32, 16, 20, 2
 SIZES = {"full": (6_000, 100_000, 9), "small": (320, 3_000, 1)}
-
-
-@contextmanager
-def threads(count: int):
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def pair() -> tuple[ReferenceCAttLstm, CAttLstm]:
@@ -89,7 +80,7 @@ def training(rows: int, repeats: int) -> list[dict]:
     fused = torch.optim.Adam(ours.parameters(), lr=1e-3, fused=True)
     x, y = torch.randn(rows, CHANNELS, STEPS), (torch.rand(rows) < 0.1).float()
     mask = torch.ones(rows, STEPS, dtype=torch.bool)
-    with threads(1):
+    with torch_threads(1):
         steps = [step_of(reference, plain, x[:BATCH], y[:BATCH])]
         steps.append(step_of(ours, fused, x[:BATCH], y[:BATCH]))
         step = medians(steps, 10 * repeats, each=10)
@@ -159,7 +150,7 @@ def scoring(rows: int, repeats: int) -> list[dict]:
         "reference, PyTorch": lambda v, c: by_torch(reference.eval(), v, c),
         "ours, PyTorch": lambda v, c: score(ours, v, chunk=c),
     }
-    with threads(CORES), tempfile.TemporaryDirectory() as folder:
+    with torch_threads(CORES), tempfile.TemporaryDirectory() as folder:
         for name, net in (("reference", reference), ("ours", ours)):
             if session := onnx_session(net, folder):
                 ways[f"{name}, ONNX Runtime"] = lambda v, c, s=session: by_onnx(s, v, c)
@@ -201,16 +192,10 @@ def short_histories(ours: CAttLstm, x: np.ndarray, repeats: int) -> list[dict]:
     steps = np.random.default_rng(1).integers(3, STEPS + 1, len(x))
     mask = np.arange(STEPS) < steps[:, None]
     x = np.where(mask[:, None], x, 0).astype(np.float32)
-    with threads(CORES):
+    with torch_threads(CORES):
         (s,) = medians([lambda: score(ours, x, mask)], max(1, repeats // 3))
     name = f"scoring {len(x):,} rows of 3 to {STEPS} steps, {CORES} threads: ours, PyTorch"
     return [figure(name, len(x) / s, unit="rows/s")]
-
-
-def figure(
-    name: str, value: float, *, unit: str = "x", better: str = "higher", target: float | None = None
-) -> dict:
-    return {"name": name, "value": float(value), "unit": unit, "target": target, "better": better}
 
 
 def run(scale: str = "full") -> list[dict]:

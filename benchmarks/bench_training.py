@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from benchmarks import figure
 from precmark.errors import InputError
 from precmark.training import SequenceClassifier
 from precmark.training.devices import torch_threads
@@ -113,10 +114,6 @@ def run(scale: str = "full") -> list[dict]:
             target=60,
         ),
     ]
-
-
-def figure(name: str, value: float, unit: str, better: str, *, target: float | None = None) -> dict:
-    return {"name": name, "value": float(value), "unit": unit, "target": target, "better": better}
 
 
 if __name__ == "__main__":

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
+from benchmarks import figure
 from benchmarks.__main__ import store
-from benchmarks.bench_training import SAMPLE_DECISIONS, alternating, figure, made_up
+from benchmarks.bench_training import SAMPLE_DECISIONS, alternating, made_up
 from benchmarks.reference_networks import ReferenceCAttLstm
 from precmark.training import SequenceClassifier
 
