@@ -101,8 +101,7 @@ def models(channels: Sequence[str], *, epochs: int = 30, leave_out: str = "") ->
     }  # fmt: skip
     for key in NETWORKS:
         found[key] = Model(key, TITLES[key], "network", _network(key, epochs), epochs, 3.0)
-    without = [name.strip() for name in leave_out.split(",") if name.strip()]
-    _check_names(without, found)
+    without = left_out(leave_out)
     return {key: model for key, model in found.items() if key not in without}
 
 
@@ -110,14 +109,23 @@ STAY = ("constant", "c-att-lstm")
 """Models that every comparison holds: the floor of each table, and what the others are against."""
 
 
-def _check_names(without: Sequence[str], found: Mapping[str, Model]) -> None:
-    """Refuse names in `without` that are no model or that have to stay."""
-    has = f"There are: {', '.join(name for name in found if name not in STAY)}."
-    problems = [Problem(f"leave_out: there is no model {n!r}", has) for n in without
-                if n not in found]  # fmt: skip
-    problems += [Problem(f"leave_out: {n} has to stay", has) for n in without if n in STAY]
+def left_out(leave_out: str) -> list[str]:
+    """The names in `leave_out`, separated by commas; refuses what is no model or has to stay."""
+    from precmark.baselines import BASELINES
+    from precmark.networks import NETWORKS
+
+    names = [*BASELINES, *NETWORKS]
+    without = [name.strip() for name in leave_out.split(",") if name.strip()]
+    has = f"There are: {', '.join(name for name in names if name not in STAY)}."
+    problems = [
+        Problem(f"leave_out: there is no model {name!r}", has)
+        for name in without
+        if name not in names
+    ]
+    problems += [Problem(f"leave_out: {name} has to stay", has) for name in without if name in STAY]
     if problems:
         raise InputError(problems)
+    return without
 
 
 TITLES = {

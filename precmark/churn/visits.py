@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from precmark import metrics
+from precmark.churn.fits import left_out
 from precmark.churn.processes import in_processes
 from precmark.churn.quality import SHOWN
 from precmark.sequences import random_split
@@ -44,7 +45,8 @@ def visit_models(
     """The baselines on the visits of `run`, split 6:2:2 at random; None where it holds none.
 
     The rows have no time from which a split by time could be made. Each visit counts as a user of
-    its own. `leave_out` names baselines that are not fitted, separated by commas.
+    its own. `leave_out` names models that are not fitted, separated by commas; an unknown name is
+    refused with an :class:`InputError`.
     """
     if not run.has("contract/visits"):
         return None
@@ -54,7 +56,7 @@ def visit_models(
     readings = {"all columns": frame}
     if LATE in frame:
         readings["without the page value"] = frame.drop(columns=LATE)
-    without = [name.strip() for name in leave_out.split(",")]
+    without = left_out(leave_out)
     names = [name for name in _made(frame, seed) if name not in without]
     tasks = [(words, name) for words in readings for name in names]
     done = in_processes(
