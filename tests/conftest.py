@@ -17,6 +17,15 @@ from precmark.tables import write_table
 ROOT = Path(__file__).resolve().parent.parent
 
 
+_LONGEST = ("test_study.py", "test_own_data.py", "test_workflow.py")
+"""Files that run whole studies: begun first, so that two processes end together."""
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files first; the order within a file stays."""
+    items.sort(key=lambda item: item.path.name not in _LONGEST)
+
+
 @pytest.fixture(autouse=True)
 def from_the_root(monkeypatch):
     """Tests run from the repository's root, as users do."""
