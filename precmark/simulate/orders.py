@@ -98,8 +98,8 @@ def orders(config: Config, past: History, settled: Outcomes) -> Orders:
     other = np.flatnonzero((coupon >= 0) & (coupon != category))
     category = category.astype(np.int64)
     category[other] = coupon[other]
-    item[other] = _keyed_item(config, key[other], category[other], "coupon item")
-    lines = _lines(config, key, item, category)
+    item[other] = _keyed_item(config.seed, 0, key[other], category[other], "coupon item")
+    lines = _lines(config, 0, key, item, category)
     value = np.bincount(lines[0], lines[4], len(session))
     off = np.where(lines[2] == coupon[lines[0]], DISCOUNT * lines[4], 0.0)
     discount = np.round(np.bincount(lines[0], off, len(session)), 2)
@@ -141,30 +141,73 @@ def return_start_ms(config: Config, past: History, placed: Orders) -> np.ndarray
     return placed.cart_ms - look
 
 
-def _keyed_item(config: Config, key: np.ndarray, category: np.ndarray, purpose: str) -> np.ndarray:
+def baskets(
+    config: Config, replication: int, key: np.ndarray, category: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Orders that a coupon of `category` leads to: their value, and that of the coupon's lines.
+
+    Parameters
+    ----------
+    config : Config
+    replication : int
+        Which repetition of the store's luck, 0 or more.
+    key : array of uint64, shape (n,)
+        Names the order in keyed draws.
+    category : array of int, shape (n,)
+        The coupon's, 0 to 17: the first line is of it, further lines may be.
+
+    Returns
+    -------
+    value : array of float64, shape (n,)
+        All lines, yuan, before the discount.
+    own : array of float64, shape (n,)
+        The lines of `category`.
+    """
+    category = np.asarray(category, dtype=np.int64)
+    item = _keyed_item(config.seed, replication, key, category, "coupon item")
+    order, _, line_category, _, line = _lines(config, replication, key, item, category)
+    own = np.where(line_category == category[order], line, 0.0)
+    return np.bincount(order, line, len(key)), np.bincount(order, own, len(key))
+
+
+def expected_baskets(config: Config) -> tuple[np.ndarray, np.ndarray]:
+    """What :func:`baskets` gives on average for each category: two arrays of shape (18,), yuan."""
+    store = catalogue()
+    price = list_prices(config)[store.general].mean(axis=1)
+    added = (_LINES[1] - _LINES[0]) + 2 * (1 - _LINES[1])
+    pieces = 1 + (_QUANTITY[1] - _QUANTITY[0]) + 2 * (1 - _QUANTITY[1])
+    other = 0.5 * added
+    value = price + other * price + other * float(store.popularity @ price)
+    own = price + other * price + other * store.popularity * price
+    return pieces * value, pieces * own
+
+
+def _keyed_item(
+    seed: int, replication: int, key: np.ndarray, category: np.ndarray, purpose: str
+) -> np.ndarray:
     """A product of each category by popularity, keyed."""
-    pick = (uniform(config.seed, 0, key, purpose) * ITEM_TABLE).astype(np.int64)
+    pick = (uniform(seed, replication, key, purpose) * ITEM_TABLE).astype(np.int64)
     return catalogue().general[category, pick].astype(np.int64)
 
 
 def _lines(
-    config: Config, key: np.ndarray, item: np.ndarray, category: np.ndarray
+    config: Config, replication: int, key: np.ndarray, item: np.ndarray, category: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Order, product, category, quantity and value of each line, order after order."""
-    seed = config.seed
-    size = 1 + np.digitize(uniform(seed, 0, key, "lines"), _LINES)
+    luck = config.seed, replication
+    size = 1 + np.digitize(uniform(*luck, key, "lines"), _LINES)
     order = np.repeat(np.arange(len(key)), size)
     number = np.arange(len(order)) - np.repeat(np.cumsum(size) - size, size)
     line_key = key[order] * np.uint64(4) + number.astype(np.uint64)
     line_item, line_category = item[order], category[order]
-    fresh = (number > 0) & (uniform(seed, 0, line_key, "other category") < 0.5)
+    fresh = (number > 0) & (uniform(*luck, line_key, "other category") < 0.5)
     popular = np.searchsorted(
-        np.cumsum(catalogue().popularity)[:-1], uniform(seed, 0, line_key, "category")
+        np.cumsum(catalogue().popularity)[:-1], uniform(*luck, line_key, "category")
     )
     line_category = np.where(fresh, popular, line_category)
     added = number > 0
-    line_item = np.where(added, _keyed_item(config, line_key, line_category, "item"), line_item)
-    quantity = 1 + np.digitize(uniform(seed, 0, line_key, "quantity"), _QUANTITY)
-    promotion = np.exp(_VALUE_SD * normal(seed, 0, line_key, "promotion") - _VALUE_SD**2 / 2)
+    line_item = np.where(added, _keyed_item(*luck, line_key, line_category, "item"), line_item)
+    quantity = 1 + np.digitize(uniform(*luck, line_key, "quantity"), _QUANTITY)
+    promotion = np.exp(_VALUE_SD * normal(*luck, line_key, "promotion") - _VALUE_SD**2 / 2)
     value = np.round(list_prices(config)[line_item] * quantity * promotion, 2)
     return order, line_item, line_category, quantity, np.maximum(value, 0.01)
