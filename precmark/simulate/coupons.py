@@ -131,20 +131,39 @@ def assign(
     """
     draw = uniform(config.seed, 0, key, "coupon")
     candidate = np.flatnonzero((draw < config.coupon_share) & training)
-    taken = candidate[_spaced_first(user[candidate], at_ms[candidate])]
+    taken = candidate[spaced_first(user[candidate], at_ms[candidate])]
     given = np.zeros(len(key), dtype=bool)
     given[taken] = True
     # The last coupon before each decision, if it went to the same user.
     latest = np.maximum.accumulate(np.where(given, np.arange(len(key)), -1))
     before = np.concatenate([[-1], latest[:-1]])[: len(key)]
     recent = (before >= 0) & (user[before] == user)
-    recent &= at_ms - at_ms[before] < COUPON_SPACING_DAYS * DAY_S * 1_000
+    recent &= at_ms - at_ms[before] < SPACING_MS
     category = uniform(config.seed, 0, key, "coupon category") * CATEGORIES
     return training & ~recent, np.where(given, np.floor(category), -1).astype(np.int8)
 
 
-def _spaced_first(user: np.ndarray, at_ms: np.ndarray) -> np.ndarray:
-    """Which candidates are taken when each user takes every one that is 7 days after the last."""
+SPACING_MS = COUPON_SPACING_DAYS * DAY_S * 1_000
+"""The least distance of two coupons of one user, milliseconds."""
+
+
+def spaced_first(user: np.ndarray, at: np.ndarray, spacing: int = SPACING_MS) -> np.ndarray:
+    """Which candidates are taken when each user takes every one that is 7 days after the last.
+
+    Parameters
+    ----------
+    user : array of int, shape (n,)
+        Sorted; within a user `at` does not fall.
+    at : array of int64, shape (n,)
+        Instants, in the unit of `spacing`.
+    spacing : int
+        The 7 days; milliseconds where not given.
+
+    Returns
+    -------
+    array of bool, shape (n,)
+        As many as can be taken; more candidates never mean fewer taken.
+    """
     taken = np.zeros(len(user), dtype=bool)
     if not len(user):
         return taken
@@ -155,7 +174,7 @@ def _spaced_first(user: np.ndarray, at_ms: np.ndarray) -> np.ndarray:
     home = np.repeat(first, np.diff(np.append(first, len(user))))
     for turn in range(place.max() + 1):
         now = np.flatnonzero(place == turn)
-        free = now[at_ms[now] - last[home[now]] >= COUPON_SPACING_DAYS * DAY_S * 1_000]
+        free = now[at[now] - last[home[now]] >= spacing]
         taken[free] = True
-        last[home[free]] = at_ms[free]
+        last[home[free]] = at[free]
     return taken
