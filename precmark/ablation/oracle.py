@@ -75,6 +75,15 @@ def oracle(
     return np.where(chosen, category, -1).astype(np.int8)
 
 
+def highest(future: Future, value: np.ndarray, count: int) -> np.ndarray:
+    """Positions of the at most `count` decisions with the highest sum of `value`, ascending.
+
+    No two of a user within 7 days; none whose value is not above 0.
+    """
+    order = np.lexsort((future.at_us, future.user))
+    return np.flatnonzero(_within_count(future, np.asarray(value, dtype=float), order, count))
+
+
 def worth_of(future: Future, world: World, objective: str, *, margin: float = 30) -> np.ndarray:
     """Expected gain in `objective` of each coupon, shape (n, 18)."""
     if objective not in OBJECTIVES:
