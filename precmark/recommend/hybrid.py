@@ -1,0 +1,127 @@
+"""The hybrid of collaborative and content scores (Gu, section 4.3, equation 11)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from precmark.errors import InputError, Problem
+from precmark.recommend.base import Recommender
+from precmark.recommend.collaborative import MODELS, collaborative_model
+from precmark.recommend.content import Content
+from precmark.recommend.ranks import within_user_ranks
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from precmark.recommend.occasions import Occasions
+    from precmark.recommend.shop import Histories
+
+
+class HybridRecommender(Recommender):
+    """Lists by r' = a r_CF + (1 - a) r_CB, both as ranks within the user over all products.
+
+    Parameters
+    ----------
+    collaborative : str
+        ``"item-item"``, ``"als"``, ``"svd"`` or ``"nmf"``.
+    alpha : float, optional
+        a, 0 to 1; chosen on validation data where left out.
+    seed : int
+        Of ALS, SVD and NMF.
+
+    Attributes
+    ----------
+    alpha_ : float
+        The a in use. Users of whom no item is known, and items that nobody touched in training,
+        have a = 0 whatever it is.
+    curve_ : pandas.DataFrame or None
+        What validation said of each a (:func:`~precmark.recommend.alpha.alpha_curve`).
+
+    Notes
+    -----
+    Where nothing at all is known of a user, r_CB is the rank of the items by popularity. Items with
+    the same r' are listed by popularity.
+
+    References
+    ----------
+    Gu, section 4.3, equation (11).
+    """
+
+    def __init__(self, collaborative: str = "item-item", alpha: float | None = None, seed: int = 0):
+        self.collaborative = collaborative
+        self.alpha = alpha
+        self.seed = seed
+
+    def fit(
+        self,
+        events: pd.DataFrame,
+        items: pd.DataFrame,
+        *,
+        validation: pd.DataFrame | Occasions | None = None,
+    ) -> HybridRecommender:
+        """Learn both scores from `events`, and a from `validation` unless it was given.
+
+        Parameters
+        ----------
+        events, items
+            As in :meth:`Recommender.fit`.
+        validation : events frame or Occasions, optional
+            Later events: what their users bought (clicked, where nobody buys) is to be found from
+            what `events` tells of them. Or occasions with histories of their own. Left out, the
+            last fifth of `events` serves while a is chosen, and the model then learns from all.
+
+        Raises
+        ------
+        InputError
+            Listing an unknown `collaborative`, an `alpha` outside [0, 1], and what
+            :func:`~precmark.recommend.shop.check_tables` finds.
+        """
+        self._check()
+        self.curve_ = None
+        self.alpha_ = 0.5 if self.alpha is None else float(self.alpha)
+        super().fit(events, items)
+        if self.alpha is None:
+            from precmark.recommend.alpha import choose_alpha
+
+            self.alpha_, self.curve_ = choose_alpha(self, events, items, validation)
+        return self
+
+    def _check(self) -> None:
+        problems = []
+        if self.collaborative not in MODELS:
+            has = f"One of {', '.join(MODELS)}."
+            problems.append(Problem(f"collaborative: {self.collaborative!r}", has))
+        if self.alpha is not None and not 0 <= self.alpha <= 1:
+            fix = "Use a share from 0 (content alone) to 1 (collaborative alone)."
+            problems.append(Problem(f"alpha: {self.alpha}", fix))
+        if problems:
+            raise InputError(problems)
+
+    def _learn(self, events: pd.DataFrame) -> None:
+        self.model_ = collaborative_model(self.collaborative, self.seed)
+        self.model_.fit(self.histories_.items[~self.histories_.cold])
+        self.content_ = Content().fit(self.shop_)
+
+    def _prepared(self, history: Histories):
+        return self.model_.prepare(history.items)
+
+    def parts(self, history: Histories, prepared) -> tuple[np.ndarray, np.ndarray]:
+        """r_CF and r_CB, (n, m) float32 each from 0 to 1, of users prepared by the model."""
+        content = self.content_.scores(history)
+        unknown = history.cold & (np.diff(history.searches.indptr) == 0)
+        content[unknown] = self.shop_.popularity
+        by_content = within_user_ranks(content)
+        by_others = within_user_ranks(self.model_.scores(prepared))
+        by_others[history.cold] = by_content[history.cold]
+        untouched = self.shop_.popularity == 0
+        by_others[:, untouched] = by_content[:, untouched]
+        return by_others, by_content
+
+    def _scores(self, history: Histories, prepared) -> np.ndarray:
+        by_others, by_content = self.parts(history, prepared)
+        by_others *= np.float32(self.alpha_)
+        by_content *= np.float32(1 - self.alpha_)
+        by_others += by_content
+        return by_others
