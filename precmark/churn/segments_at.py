@@ -9,6 +9,8 @@ was taken before it.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +21,7 @@ from precmark.errors import InputError
 
 if TYPE_CHECKING:
     from precmark.runs import Run
+    from precmark.segments import SomSegments
     from precmark.sequences import Sequences
 
 NO_PROFILE = 0
@@ -85,31 +88,79 @@ def segments_at(
     -----
     Cost: one profile of all users a day in `days` (chapter 02's cost each) and one fit of the map.
     """
-    from precmark.engine import day_start_us
+    fitted = fitted_map(run, fit_on=fit_on, n_segments=n_segments, seed=seed)
+    return place(run, decisions, fitted, days=days, n_jobs=n_jobs)
+
+
+def fitted_map(run: Run, *, fit_on: str, n_segments: int, seed: int = 0) -> SomSegments:
+    """The map of chapter 03 cut into `n_segments`, fitted on the profile as of day `fit_on`."""
     from precmark.segments import SomSegments
     from precmark.segments.past import past_profile
 
-    fitted = SomSegments(n_segments=n_segments, seed=seed).fit(past_profile(run, fit_on))
-    taken = in_processes(_placed, [(run, day, fitted) for day in days], min(n_jobs, len(days)))
+    return SomSegments(n_segments=n_segments, seed=seed).fit(past_profile(run, fit_on))
+
+
+def place(
+    run: Run, decisions: pd.DataFrame, fitted: SomSegments, *, days: list[str], n_jobs: int = 2
+) -> np.ndarray:
+    """Segment of each decision by a `fitted` map, be it of another log than `run`'s.
+
+    Parameters
+    ----------
+    run : Run
+        The log of the decisions, with sessions.
+    decisions, days, n_jobs
+        See :func:`segments_at`.
+
+    Returns
+    -------
+    numpy.ndarray of int64, shape (n,)
+    """
+    from precmark.engine import day_start_us
+
     starts = [day_start_us(dt.date.fromisoformat(day), run.source.timezone) for day in days]
     latest = np.searchsorted(starts, _micros(decisions), side="right") - 1
     codes = decisions.user_code.to_numpy()
+    rows = [np.flatnonzero(latest == number) for number in range(len(days))]
+    tasks = [(run, day, fitted, np.unique(codes[r])) for day, r in zip(days, rows, strict=True)]
+    taken = in_processes(_placed, tasks, min(n_jobs, len(days)))
     out = np.full(len(decisions), NO_PROFILE, dtype=np.int64)
-    for number, placed in enumerate(taken):
-        rows = np.flatnonzero(latest == number)
-        out[rows] = placed.reindex(codes[rows]).fillna(NO_PROFILE).astype("int64")
+    for mine, placed in zip(rows, taken, strict=True):
+        out[mine] = placed.reindex(codes[mine]).fillna(NO_PROFILE).astype("int64")
     return out
 
 
-def _placed(run: Run, day: str, fitted) -> pd.Series:
-    """Segment by user_code, from the profile as of `day`; empty where the log starts later."""
+def _placed(run: Run, day: str, fitted: SomSegments, users: np.ndarray) -> pd.Series:
+    """Segment by user_code of `users`, by profiles as of `day`; empty where the log starts later.
+
+    The ages that are believed are a matter of all users, so a map that knows ages reads them all.
+    """
     from precmark.segments.past import past_profile
 
+    everybody = "age" in fitted.state_.space.names
     try:
-        profile = past_profile(run, day)
+        profile = past_profile(run, day, users=None if everybody else users)
     except InputError:
         return pd.Series(dtype="int64")
     return pd.Series(np.asarray(fitted.predict(profile)), index=profile.user_code.to_numpy())
+
+
+def training_end(sequences: Sequences, timezone: str) -> str:
+    """The local day, ISO, of the last training decision: its midnight is the end of training."""
+    train = sequences.decisions.timestamp[(sequences.decisions.split == "train").to_numpy()]
+    # Midnight before the last training decision: nothing later than training saw.
+    return str(train.max().tz_convert(timezone).date())
+
+
+def map_code() -> str:
+    """A digest of the code that makes profiles, maps and places."""
+    package = Path(__file__).resolve().parents[1]
+    folders = [package / name for name in ("profiles", "segments")]
+    modules = [path for folder in folders for path in sorted(folder.glob("*.py"))]
+    digest = hashlib.sha256()
+    for path in (*modules, Path(__file__)):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _micros(decisions: pd.DataFrame) -> np.ndarray:
@@ -129,14 +180,11 @@ def segments_of(
     run.need("segments/segments")
     number = SomSegments.load(run.results / "segments" / "map.json").n_segments
     decisions, zone = sequences.decisions, run.source.timezone
-    train = decisions.timestamp[(decisions.split == "train").to_numpy()]
-    # Midnight before the last training decision: nothing later than training saw.
-    end = train.max().tz_convert(zone).date()
     if sequences.task.unit == "customer":
         days = [str(t.tz_convert(zone).date()) for t in sorted(decisions.timestamp.unique())]
     else:
         days = snapshot_days(decisions.timestamp, zone, every_days)
     return segments_at(
-        run, decisions, fit_on=str(end), n_segments=number, days=days, seed=seed,
-        n_jobs=n_jobs,
+        run, decisions, fit_on=training_end(sequences, zone), n_segments=number, days=days,
+        seed=seed, n_jobs=n_jobs,
     )  # fmt: skip

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from precmark.engine import connect, read
+import ibis
+import numpy as np
+
+from precmark.engine import connect, keep, read
 from precmark.profiles import build_profiles
 
 if TYPE_CHECKING:
@@ -15,7 +18,9 @@ if TYPE_CHECKING:
     from precmark.runs import Run
 
 
-def past_profile(run: Run, as_of: dt.date | str) -> pd.DataFrame:
+def past_profile(
+    run: Run, as_of: dt.date | str, *, users: np.ndarray | None = None
+) -> pd.DataFrame:
     """The profile of every user with an event before `as_of`, in the order of user_code.
 
     Parameters
@@ -24,6 +29,9 @@ def past_profile(run: Run, as_of: dt.date | str) -> pd.DataFrame:
         With sessions.
     as_of : date or ISO text
         Nothing from this day (on the store's clock) or later is read.
+    users : array of int, optional
+        Codes of the users wanted; all where left out. A profile is made of the user's own events,
+        but which ages are believed is decided among the users wanted.
 
     Returns
     -------
@@ -37,7 +45,11 @@ def past_profile(run: Run, as_of: dt.date | str) -> pd.DataFrame:
     """
     con = connect()
     events = read(con, run.need("sessions/events"))
-    users = read(con, run.table_path("contract/users")) if run.has("contract/users") else None
-    made = build_profiles(events, users, as_of=as_of, timezone=run.source.timezone)
+    stated = read(con, run.table_path("contract/users")) if run.has("contract/users") else None
+    if users is not None:
+        wanted = keep(con, ibis.memtable({"user_code": np.asarray(users, dtype=np.int64)}))
+        events = keep(con, events.semi_join(wanted, "user_code"))
+        stated = stated if stated is None else stated.semi_join(wanted, "user_code")
+    made = build_profiles(events, stated, as_of=as_of, timezone=run.source.timezone)
     seen = made.profile.filter(made.profile.events > 0)
     return seen.order_by("user_code").to_pandas()
