@@ -29,6 +29,9 @@ VERDICTS = (
 )
 """What a chapter may conclude about a claim (design section 5)."""
 
+_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
+_VERDICT_COLUMNS = ["id", "chapter", "claim", "place", "paper", "ours", "verdict", "why"]
+
 
 @dataclass(frozen=True)
 class ChapterCard:
@@ -153,6 +156,22 @@ def _module_file(package: Path, dotted: str) -> Path | None:
     return None
 
 
+def verdicts_of(run: Run) -> pd.DataFrame:
+    """Every verdict that the chapters of `run` have written, in the chapters' order.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a claim, all text: ``id`` (as in ``data/claims/``), ``chapter``, ``claim``,
+        ``place``, ``paper``, ``ours``, ``verdict``, ``why`` (see :meth:`Chapter.verdict`).
+    """
+    paths = (run.table_path(f"verdicts/{n[:2]}") for n, c in registry().items() if not c.lacks(run))
+    frames = [pd.read_parquet(path) for path in paths if path.exists()]
+    frames = [f for f in frames if len(f)] or [pd.DataFrame(columns=_VERDICT_COLUMNS)]
+    found = pd.concat(frames, ignore_index=True)
+    return found.reindex(columns=_VERDICT_COLUMNS, fill_value="").fillna("")
+
+
 class Chapter:
     """A chapter under way in its notebook.
 
@@ -202,12 +221,15 @@ class Chapter:
         display(Markdown(text))
 
     def verdict(
-        self, *, claim: str, place: str, paper: str, ours: str, verdict: str, why: str
+        self, *, id: str, claim: str, place: str, paper: str, ours: str, verdict: str, why: str
     ) -> None:
         """Record what this chapter concludes about a claim.
 
         Parameters
         ----------
+        id : str
+            The claim's id in ``data/claims/``, e.g. ``"gu-figure3-network-best"``: small letters,
+            digits and dashes, the paper's name first. Once a chapter.
         claim : str
             The claim in our own words.
         place : str
@@ -221,8 +243,11 @@ class Chapter:
         """
         if verdict not in VERDICTS:
             raise ValueError(f"verdict {verdict!r}: one of {', '.join(VERDICTS)}")
+        if not _ID.fullmatch(id) or any(v["id"] == id for v in self._verdicts):
+            raise ValueError(f"verdict id {id!r}: small letters, digits and dashes, each id once")
         self._verdicts.append(
             {
+                "id": id,
                 "chapter": self.name,
                 "claim": claim,
                 "place": place,
@@ -237,7 +262,6 @@ class Chapter:
         """Write the verdicts to ``results/verdicts/NN.parquet`` and display the page's stamp."""
         from precmark.stamp import display_stamp
 
-        columns = ["chapter", "claim", "place", "paper", "ours", "verdict", "why"]
-        verdicts = pd.DataFrame(self._verdicts, columns=columns).astype("str")
+        verdicts = pd.DataFrame(self._verdicts, columns=_VERDICT_COLUMNS).astype("str")
         self.run.write(f"verdicts/{self.name[:2]}", verdicts)
         display_stamp(self, time.perf_counter() - self._started)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 import tomllib
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 
@@ -28,6 +30,8 @@ class Claim:
         Table or section of the paper.
     what : str
         The figure in words.
+    half_width : float
+        In `unit`: how far the true number may lie from `value`, see :func:`half_width_of`.
     """
 
     key: str
@@ -35,6 +39,24 @@ class Claim:
     unit: str
     place: str
     what: str
+    half_width: float = 0.0
+
+
+def half_width_of(value: int | Decimal, rounding: int | Decimal | None = None) -> Fraction:
+    """How far the true number may lie from a figure typed as `value`.
+
+    Parameters
+    ----------
+    value : int or Decimal
+        A Decimal keeps the zeros that were typed at its end: 0.0120 is known to half of 0.0001.
+        A whole number is known to half of 1.
+    rounding : int or Decimal, optional
+        What the file says instead: 5000 for "2.67 million", 0 for an exact count.
+    """
+    if rounding is not None:
+        return Fraction(rounding)
+    exponent = value.as_tuple().exponent if isinstance(value, Decimal) else 0
+    return Fraction(10) ** exponent / 2
 
 
 @lru_cache(maxsize=16)
@@ -50,7 +72,7 @@ def claims(paper: str) -> dict[str, Claim]:
     if not path.is_file():
         known = sorted(p.stem for p in _FOLDER.glob("*.toml"))
         raise InputError(f"no paper {paper!r} in data/claims. There are: {', '.join(known)}.")
-    found = tomllib.loads(path.read_text(encoding="utf-8"))["figures"]
+    kept = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
     return {
         f"{group}.{name}": Claim(
             key=f"{group}.{name}",
@@ -58,8 +80,9 @@ def claims(paper: str) -> dict[str, Claim]:
             unit=entry["unit"],
             place=entry["place"],
             what=entry["what"],
+            half_width=float(half_width_of(entry["value"], entry.get("rounding"))),
         )
-        for group, entries in found.items()
+        for group, entries in kept.get("figures", {}).items()
         for name, entry in entries.items()
     }
 

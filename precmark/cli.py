@@ -229,6 +229,34 @@ def book(name: Annotated[str, typer.Argument(help="A run under runs/")]) -> None
         print(render(opened))
 
 
+@app.command()
+def audit(
+    files: Annotated[
+        list[str], typer.Argument(help="Claims files (TOML), or folders of them: data/claims")
+    ],
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="PATH", help="Write the table as JSON too")
+    ] = None,
+) -> None:
+    """Check the printed figures of a paper against one another: a verdict and a reason for each.
+
+    Works on any paper: type its figures and claims into a TOML file as those in data/claims are.
+    Exit code 0: all were checked, whatever the verdicts; 2: a file has problems, listed by line.
+
+    Examples:
+
+      precmark audit data/claims/gu.toml
+
+      precmark audit mine.toml theirs.toml --json verdicts.json
+    """
+    from precmark.audit import report
+
+    table = report.checked(files)
+    if json_file is not None:
+        report.write_json(table, json_file)
+    report.show(table, Console(highlight=False))
+
+
 @app.command(hidden=True)
 def store(name: Annotated[str, typer.Argument(help="A run under runs/")]) -> None:
     """Store the executed chapters of a run as notebooks/ (for maintainers)."""

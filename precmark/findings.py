@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
-from precmark.chapters import VERDICTS, registry
+from precmark.chapters import VERDICTS, registry, verdicts_of
 from precmark.runs import Run
 
 
 def verdicts(run: Run) -> pd.DataFrame:
-    """Every verdict that the chapters of `run` have written, in the chapters' order.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a claim: chapter, claim, place, paper, ours, verdict, why.
-    """
-    paths = (run.table_path(f"verdicts/{n[:2]}") for n, c in registry().items() if not c.lacks(run))
-    frames = [pd.read_parquet(path) for path in paths if path.exists()]
-    frames = [f for f in frames if len(f)]
-    if not frames:
-        columns = ["chapter", "claim", "place", "paper", "ours", "verdict", "why"]
-        return pd.DataFrame(columns=columns)
-    return pd.concat(frames, ignore_index=True)
+    """Every verdict of `run`: see :func:`precmark.chapters.verdicts_of`."""
+    return verdicts_of(run)
 
 
 def scorecard(found: pd.DataFrame) -> pd.DataFrame:

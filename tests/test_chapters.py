@@ -54,20 +54,31 @@ def test_modules_are_found_through_one_another(tmp_path, monkeypatch):
 def test_a_verdict_is_written_with_its_chapter(tiny_run, capsys):
     chapter = Chapter("01_store", Run(tiny_run), {"k": 3})
     chapter.verdict(
-        claim="c", place="Gu, Table 4", paper="1", ours="2", verdict="undecided", why="w"
+        id="gu-a", claim="c", place="Gu, Table 4", paper="1", ours="2", verdict="undecided", why="w"
     )
     chapter.finish()
     stored = pd.read_parquet(tiny_run / "results/verdicts/01.parquet")
     assert stored.iloc[0].to_dict() == {
-        "chapter": "01_store", "claim": "c", "place": "Gu, Table 4", "paper": "1", "ours": "2",
-        "verdict": "undecided", "why": "w",
+        "id": "gu-a", "chapter": "01_store", "claim": "c", "place": "Gu, Table 4", "paper": "1",
+        "ours": "2", "verdict": "undecided", "why": "w",
     }  # fmt: skip
 
 
 def test_an_unknown_verdict_is_a_mistake(tiny_run):
     chapter = Chapter("01_store", Run(tiny_run), {})
     with pytest.raises(ValueError, match="one of reproduced"):
-        chapter.verdict(claim="c", place="p", paper="1", ours="2", verdict="maybe", why="w")
+        chapter.verdict(
+            id="gu-a", claim="c", place="p", paper="1", ours="2", verdict="maybe", why="w"
+        )
+
+
+@pytest.mark.parametrize("id", ["", "Gu-a", "gu", "gu--a", "gu_a", "gu-b"])
+def test_a_verdicts_id_is_well_formed_and_stands_once(tiny_run, id):
+    chapter = Chapter("01_store", Run(tiny_run), {})
+    said = {"claim": "c", "place": "p", "paper": "1", "ours": "2", "why": "w"}
+    chapter.verdict(id="gu-b", verdict="undecided", **said)
+    with pytest.raises(ValueError, match="verdict id"):
+        chapter.verdict(id=id, verdict="undecided", **said)
 
 
 def test_glue_keys_carry_the_chapters_number(tiny_run):

@@ -70,7 +70,7 @@ class Pad:
         self.run = types.SimpleNamespace(source=types.SimpleNamespace(simulated=simulated))
         self.noted = {}
 
-    def verdict(self, *, claim, place, paper, ours, verdict, why):
+    def verdict(self, *, id, claim, place, paper, ours, verdict, why):
         assert verdict in VERDICTS
         self.noted[claim] = (verdict, ours, why)
 

@@ -39,22 +39,24 @@ def verdict_of(favours: str, *, first_claimed: bool, simulated: bool) -> str:
 def architecture_verdicts(chapter: Chapter, against: pd.DataFrame) -> None:
     """Record what chapter 04 concludes: attention, equation 10."""
     chapter.verdict(
+        id="gu-equation10-outputs",
         claim="The network's output is a churn score", place="Gu, equation 10",
         paper=f"{paper('gu', 'section5.joints'):.0f} outputs, torques of joints",
         ours="one logit", verdict="internally inconsistent",
         why="Equation 10 describes a robot's joints; a churn score needs one output.",
     )  # fmt: skip
     claims = {
-        "no-attention": "Attention to channels and steps improves the network",
-        "no-lstm": "The LSTM after the convolutions improves the network",
+        "no-attention": ("attention", "Attention to channels and steps improves the network"),
+        "no-lstm": ("lstm", "The LSTM after the convolutions improves the network"),
     }
     rows = judged(against).set_index("model")
     simulated = chapter.run.source.simulated
-    for name, claim in claims.items():
+    for name, (part, claim) in claims.items():
         if name not in rows.index:
             continue
         row = rows.loc[name]
         chapter.verdict(
+            id=f"gu-{part}-improves-network",
             claim=claim, place="Gu, section 4.2", paper="claimed, no figure",
             ours=f"without it, {AP} {gap(row)}",
             verdict=verdict_of(row.favours, first_claimed=False, simulated=simulated),
@@ -73,6 +75,7 @@ def comparison_verdicts(
     """Record what chapter 05 concludes: Figure 3, segments, Liu's Table 2."""
     wrong = published[~published["agree"]]
     chapter.verdict(
+        id="liu-table2-mcc",
         claim="Four networks' sensitivity, specificity, accuracy and Matthews correlation",
         place="Liu, Table 2",
         paper=listed(f"{v:.2f}" for v in published["printed MCC"]),
@@ -89,6 +92,7 @@ def comparison_verdicts(
     boosting = rows[rows.model == "histogram-boosting"]
     if len(boosting):
         chapter.verdict(
+            id="gu-network-is-the-model-to-use",
             claim="The network is the model to use", place="Gu, conclusion",
             paper="not compared with gradient boosting", ours=gap(boosting.iloc[0]),
             verdict=verdict_of(
@@ -99,6 +103,7 @@ def comparison_verdicts(
     if by_segment is not None and "c-att-lstm" in set(by_segment.model):
         row = by_segment[by_segment.model == "c-att-lstm"].iloc[0]
         chapter.verdict(
+            id="gu-segment-models-predict-better",
             claim="One model a segment predicts better than one for all", place="Gu, section 5.3",
             paper="claimed, no figure", ours=f"{AP} {segment_gap(row)}",
             verdict=verdict_of(row.favours, first_claimed=True, simulated=simulated),
@@ -119,6 +124,7 @@ def _figure_3(chapter: Chapter, rows: pd.DataFrame, simulated: bool) -> None:
     better = rivals[rivals.favours == "first"]
     favours = "second" if len(beaten) == len(rivals) else "first" if len(better) else "neither"
     chapter.verdict(
+        id="gu-figure3-network-best",
         claim="C-ATT-LSTM beats LR-RF, ANN and AdaBoost", place="Gu, Figure 3",
         paper="all beaten, no value printed",
         ours=f"{len(beaten)} of {len(rivals)} worse, {len(better)} better",

@@ -35,22 +35,25 @@ class Share:
 
     Attributes
     ----------
+    id : str
+        Of the claim in ``data/claims/gu.toml``.
     key : str
         Of the share among the kept figures, without ``table1.``.
     plus, minus : tuple of str
         Keys of counts that are added and taken off before dividing by all users.
     """
 
+    id: str
     key: str
     plus: tuple[str, ...]
     minus: tuple[str, ...] = ()
 
 
 SHARES = (
-    Share("gender_coverage", ("female", "male")),
-    Share("age_coverage", ("age_given",)),
-    Share("age_valid_coverage", ("age_valid",)),
-    Share("age_clean_coverage", ("age_valid",), ("age_51", "age_52")),
+    Share("gu-table1-gender-share", "gender_coverage", ("female", "male")),
+    Share("gu-table1-age-share", "age_coverage", ("age_given",)),
+    Share("gu-table1-valid-age-share", "age_valid_coverage", ("age_valid",)),
+    Share("gu-table1-clean-age-share", "age_clean_coverage", ("age_valid",), ("age_51", "age_52")),
 )
 """The shares of Table 1, rows 1 and 2."""
 
@@ -65,7 +68,8 @@ def printed_shares() -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a share: ``share`` (in words), ``printed`` (0-1), ``from_counts`` (at face value),
+        One row a share: ``id`` (of the claim), ``share`` (in words), ``printed`` (0-1),
+        ``from_counts`` (at face value),
         ``lowest``, ``highest``, ``verdict`` and ``why``.
     """
     return pd.DataFrame([_check(share) for share in SHARES])
@@ -92,8 +96,8 @@ def _check(share: Share) -> dict[str, object]:
         verdict = "internally inconsistent"
         why = f"The printed counts give {exact:.4f}, at most {highest:.4f} as lower bounds."
     return {
-        "share": printed.what, "printed": printed.value, "from_counts": exact, "lowest": lowest,
-        "highest": highest, "verdict": verdict, "why": why,
+        "id": share.id, "share": printed.what, "printed": printed.value, "from_counts": exact,
+        "lowest": lowest, "highest": highest, "verdict": verdict, "why": why,
     }  # fmt: skip
 
 

@@ -23,6 +23,7 @@ def on_print(chapter: Chapter, shares: pd.DataFrame, ages: PrintedAges) -> None:
     ages : PrintedAges
     """
     chapter.verdict(
+        id="gu-profiles-are-of-the-shop",
         claim="The profiles of Tables 1 to 3 are those of the experiments' users",
         place="Gu, sections 3 and 5.1",
         paper="implied, no figure",
@@ -32,6 +33,7 @@ def on_print(chapter: Chapter, shares: pd.DataFrame, ages: PrintedAges) -> None:
         "the experiments holds pages, carts, orders and searches of a shop.",
     )
     chapter.verdict(
+        id="gu-table1-numbering",
         claim="The rows of Table 1 are numbered in order",
         place="Gu, Table 1",
         paper=numbering(1),
@@ -41,6 +43,7 @@ def on_print(chapter: Chapter, shares: pd.DataFrame, ages: PrintedAges) -> None:
     )
     for share in shares.itertuples():
         chapter.verdict(
+            id=share.id,
             claim=f"Share of users: {share.share}",
             place="Gu, Table 1",
             paper=f"{share.printed:.2f}",
@@ -50,6 +53,7 @@ def on_print(chapter: Chapter, shares: pd.DataFrame, ages: PrintedAges) -> None:
         )
     found = " and ".join(map(str, ages.rule.spikes)) or "none"
     chapter.verdict(
+        id="gu-table1-abnormal-ages",
         claim="Ages 51 and 52 are abnormal, 21 is not",
         place="Gu, Table 1",
         paper="51 and 52 removed, 21 kept",
@@ -75,6 +79,7 @@ def on_coverage(chapter: Chapter, basic: pd.DataFrame) -> None:
     if chapter.run.source.simulated:
         why = "The simulated store was given the printed coverage, so a match proves nothing."
     chapter.verdict(
+        id="gu-table1-attributes-known",
         claim="Gender and age are known of about a quarter of the users",
         place="Gu, Table 1",
         paper="; ".join(f"{w} {p:.2f}" for w, p in zip(words, lines.paper, strict=True)),

@@ -114,7 +114,8 @@ def contradictions() -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``claim``, ``place``, ``printed`` (the two figures), ``why``; only those that do contradict.
+        ``id`` (as in ``data/claims/``), ``claim``, ``place``, ``printed`` (the two
+        figures), ``why``; only those that do contradict.
     """
     sessions, visitors, pages, text_pages = (
         claim(_PAPER, key)
@@ -128,6 +129,7 @@ def contradictions() -> pd.DataFrame:
     found = [
         (
             visitors.value > sessions.value,
+            "gu-table4-visitors-within-sessions",
             "Visitors a day against sessions a day",
             visitors,
             sessions,
@@ -135,6 +137,7 @@ def contradictions() -> pd.DataFrame:
         ),
         (
             pages.value < sessions.value,
+            "gu-table4-page-views-cover-sessions",
             "Page views a day against sessions a day",
             pages,
             sessions,
@@ -142,6 +145,7 @@ def contradictions() -> pd.DataFrame:
         ),
         (
             pages.value != text_pages.value,
+            "gu-table4-page-views-twice",
             "Page views a day in the table against the text",
             pages,
             text_pages,
@@ -151,12 +155,13 @@ def contradictions() -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
+                "id": ident,
                 "claim": what,
                 "place": " and ".join(dict.fromkeys((a.place, b.place))),
                 "printed": f"{a.value:,.0f} {a.unit}; {b.value:,.0f} {b.unit}",
                 "why": why,
             }
-            for holds, what, a, b, why in found
+            for holds, ident, what, a, b, why in found
             if holds
         ]
     )

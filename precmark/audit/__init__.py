@@ -1,0 +1,22 @@
+"""The claims of papers as data, checked against one another: a verdict and a reason for each."""
+
+from precmark.audit.checks import CHECKS, arguments_of, run_check
+from precmark.audit.files import AuditClaim, claims_files, load
+from precmark.audit.finding import Finding
+from precmark.audit.quantities import Interval, Quantity
+from precmark.audit.table import audit, scorecard, scored
+
+__all__ = [
+    "CHECKS",
+    "AuditClaim",
+    "Finding",
+    "Interval",
+    "Quantity",
+    "arguments_of",
+    "audit",
+    "claims_files",
+    "load",
+    "run_check",
+    "scorecard",
+    "scored",
+]
