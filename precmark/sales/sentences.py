@@ -1,0 +1,248 @@
+"""What chapter 08 says about its figures, from the numbers drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from precmark.churn.sentences import listed, signed
+from precmark.claims import paper
+from precmark.sales.estimate import DISCOUNTED, Estimate
+from precmark.sales.readings import (
+    DISCOUNTS,
+    FORMS,
+    GROWTHS,
+    OPTIONS,
+    RATES,
+    Reading,
+    above_free,
+)
+
+WORLD_NAMES = {
+    "no_effect": "no effect",
+    "persuadable_risk": "likely leavers respond",
+    "lost_causes": "the middle responds",
+    "sure_things": "near-buyers respond",
+    "orthogonal": "response unrelated to risk",
+}
+"""The worlds of the simulated store as a chart or a sentence names them."""
+
+
+def world_name(world: str) -> str:
+    """A world in words."""
+    return WORLD_NAMES.get(world, world.replace("_", " "))
+
+
+def on_rows(rows: pd.DataFrame) -> str:
+    """Which printed figures of Table 7 follow from Table 6, and which rows cannot be at all."""
+    rate = (rows["rate printed"] - rows["rate from counts"]).abs() > 0.0001
+    growth = (rows["growth printed"] - rows["growth from C-2"]).abs() > 0.001
+    text = (
+        f"In {int(rate.sum())} of {len(rows)} rows the printed rate is not the one that the "
+        f"sessions of Table 6 give, and in {int(growth.sum())} the printed growth is not C-1 over "
+        "C-2. The growth would follow from a conversion without coupons of "
+        f"{listed(f'{v:.2%}' for v in rows['base implied'])} instead of the printed "
+        f"{listed(f'{v:.2%}' for v in rows['C-2'])}. "
+    )
+    above = above_free()
+    if above:
+        at = rows.set_index("option")
+        gaps = [
+            f"{at['sales printed'][o]:.2f} against at most {at['no discount'][o]:.2f}"
+            for o in above
+        ]
+        text += (
+            f"For {_options(above)} the printed sales are above what printed rate and growth give "
+            f"if the coupons cost nothing at all ({listed(gaps)}): it would take a surcharge, not "
+            "a discount, to get there."
+        )
+    return text
+
+
+def on_readings(table: pd.DataFrame, order: pd.DataFrame) -> str:
+    """Whether any one reading gives all four rows, and how far the nearest is off."""
+    best = order.iloc[0]
+    full = int((order.rows == len(OPTIONS)).sum())
+    text = (
+        f"**{full} of {len(order)} readings give all four rows"
+        f"{'' if full else f'; none gives more than {order.rows.max()}'}.** The nearest reads: "
+        f"{Reading(*best[['rate', 'growth', 'discount', 'form']]).words}. It "
+    )
+    if full:
+        return text + "agrees with every row within rounding."
+    found = table[table.reading == order.index[0]]
+    worst = found.loc[found.miss.idxmax()]
+    return text + (
+        f"agrees with {best.rows} rows and misses option {worst.option} most, by "
+        f"{worst.miss:.2f} points of the index ({worst.computed:.2f} where {worst.printed:.2f} is "
+        "printed), and it takes no discount off at all, though the text says that the discount "
+        "was counted."
+        if best.discount == "none"
+        else f"agrees with {best.rows} rows and misses option {worst.option} most, by "
+        f"{worst.miss:.2f} points of the index."
+    )
+
+
+def on_uncertainty(table: pd.DataFrame) -> str:
+    """What the counts leave open about growth, sales and their order."""
+    wide = table.set_index(["quantity", "campaign"])
+
+    def one(quantity: str, option: str, form: str) -> str:
+        r = wide.loc[(quantity, option)]
+        return f"{format(r.value, form)} [{format(r.low, form)}, {format(r.high, form)}]"
+
+    text = (
+        f"Option 4's growth is {one('growth', '4', '+.0%')}, its sales {one('sales', '4', '.1f')}; "
+        f"option 2's sales {one('sales', '2', '.1f')}. "
+    )
+    best = wide.loc["sales"].best
+    text += (
+        f"Option 4 has the higher sales in {best['4']:.0%} of the draws and option 2 in "
+        f"{best['2']:.0%}: "
+    )
+    close = min(best["4"], best["2"]) > 0.025
+    text += "the counts cannot tell them apart. " if close else "the counts tell them apart. "
+    zero = [o for o in OPTIONS if wide.loc[("growth", o)].low < 0 < wide.loc[("growth", o)].high]
+    if zero:
+        text += f"The growth of {_options(zero)} may be none at all. "
+    return text + (
+        "All of this is about counting. That the formula takes the growth for the coupons' doing "
+        "is a larger error, and no interval holds it."
+    )
+
+
+def on_calculator(found: Estimate) -> str:
+    """The estimate for the chapter's parameters, in words."""
+    text = (
+        f"With {found.rate:.2%} of the sessions holding a coupon of {found.discount:.0%}, a growth "
+        f"of {found.growth:+.0%} and a margin of {found.margin:.0%}, sales are estimated at "
+        f"**{found.sales:.2f}**, of which {found.given:.2f} were given away, and the profit "
+        f"changes by **{signed(found.profit, 2)}**, in hundredths of the sales without coupons. "
+    )
+    if np.isfinite(found.return_on_discount):
+        text += f"Each unit of discount brings {signed(found.return_on_discount, 2)} of profit. "
+    text += f"The profit breaks even at a discount of {found.break_even_discount:.1%}"
+    if np.isfinite(found.break_even_growth):
+        text += f", or, at this discount, with a growth of {found.break_even_growth:+.0%}"
+    else:
+        text += (
+            ", and at this discount with no growth whatever, because the discount is not below "
+            "the margin"
+        )
+    return (
+        f"{text}. Sales rise longer than profit: they break even at "
+        f"{found.sales_break_even_discount:.1%}."
+    )
+
+
+def on_truth(table: pd.DataFrame) -> str:
+    """The formula against the truth by world, for the paper's complete option."""
+    four = table[(table.policy == "4") & (table.budget == table.budget.iloc[0])]
+    parts = [
+        f"{world_name(r.world)}: estimated {r.estimated:.2f}, true {r.true:.2f}"
+        for r in four.itertuples()
+    ]
+    text = f"Option 4 (*{four.budget.iloc[0]}*): {'; '.join(parts)}. " if len(four) else ""
+    shown = table[table.budget == table.budget.iloc[0]]
+    wrong = shown[np.sign((shown.estimated - 100).round(3)) != np.sign((shown.true - 100).round(3))]
+    worst = shown.loc[shown.gap.abs().idxmax()]
+    return text + (
+        f"In {len(wrong)} of {len(shown)} cases the formula has the wrong sign. Its largest error "
+        f"is {signed(worst.gap, 2)} points (option {worst.policy}, {world_name(worst.world)}). "
+        "It compares those who were chosen with those who were not, so it reports how the "
+        "chosen differ, and adds that to what the coupon does."
+    )
+
+
+def on_order(table: pd.DataFrame) -> str:
+    """How often the formula and the truth agree on the best of the four options."""
+    four = table[table.policy.isin(OPTIONS)]
+    parts = []
+    for (world, budget), same in four.groupby(["world", "budget"], sort=False):
+        said = same.policy[same.estimated.idxmax()]
+        true = same.policy[same.true.idxmax()]
+        parts.append((world, budget, said, true))
+    right = sum(said == true for _, _, said, true in parts)
+    named = {said for _, _, said, _ in parts}
+    return (
+        f"By the formula the highest sales belong to {_options(sorted(named))}; by the truth the "
+        f"same option leads in {right} of {len(parts)} combinations of world and budget."
+    )
+
+
+def answer(order: pd.DataFrame, truth: pd.DataFrame | None) -> str:
+    """The answer at the head of the chapter."""
+    full = int((order.rows == len(OPTIONS)).sum())
+    text = (
+        f"Not from the figures that are printed beside them: of {len(order)} readings of the text "
+        f"{'none gives' if not full else f'{full} give'} all four rows of Table 7"
+    )
+    text += f", and none more than {order.rows.max()}. " if not full else ". "
+    above = above_free()
+    if above:
+        text += (
+            f"{_options(above).capitalize()} sell more than their own rate and growth allow even "
+            "if the coupons are free. "
+        )
+    if truth is not None and len(truth):
+        none = truth[(truth.world == "no_effect") & truth.policy.isin(OPTIONS)]
+        none = none[none.budget == truth.budget.iloc[0]]
+        if len(none):
+            text += (
+                "In a simulated store where coupons do nothing but cost money, the formula reports "
+                f"sales from {none.estimated.min():.2f} to {none.estimated.max():.2f} for the four "
+                f"options; the truth is {none.true.min():.2f} to {none.true.max():.2f}."
+            )
+    return text.strip()
+
+
+def discount_words() -> str:
+    """What the discount may be taken off, as a list in words."""
+    return listed(words for words, _ in DISCOUNTED.values())
+
+
+def printed_twice() -> dict[str, str]:
+    """Option 4's growth and sales as abstract and table print them, as text by name."""
+    growth, again, rise, sales = printed_abstract()
+    return {
+        "abstract_growth": f"{growth:.2%}", "table_growth": f"{again:.2%}",
+        "abstract_sales": f"{rise:.2%}", "table_sales": f"{sales:.2f}",
+    }  # fmt: skip
+
+
+def rows_in_words(rows: pd.DataFrame) -> pd.DataFrame:
+    """:func:`precmark.sales.row_by_row` as the page prints it."""
+    shares = ["rate printed", "rate from counts", "growth printed", "growth from C-2",
+              "base implied", "C-2"]  # fmt: skip
+    points = ["sales printed", "no discount", "discounted"]
+    text = rows.astype(object)
+    text[shares] = rows[shares].map("{:.2%}".format)
+    text[points] = rows[points].map("{:.2f}".format)
+    text["discount implied"] = rows["discount implied"].map("{:.1%}".format)
+    headings = {"no discount": "most without discount", "discounted": "with discount"}
+    return text.rename(columns=headings)
+
+
+def readings_in_words(order: pd.DataFrame, most: int = 25) -> pd.DataFrame:
+    """The nearest readings of :func:`precmark.sales.ranked` as the page prints them."""
+    shown = order.head(most)
+    tables = {"rate": RATES, "growth": GROWTHS, "discount": DISCOUNTS, "form": FORMS}
+    text = pd.DataFrame({name: shown[name].map(words) for name, words in tables.items()})
+    for option in OPTIONS:
+        text[f"option {option}"] = shown[f"option {option}"].map("{:.2f}".format)
+    text["rows that agree"] = shown.rows.astype(str)
+    text["largest miss"] = shown["largest miss"].map("{:.2f}".format)
+    return text
+
+
+def printed_abstract() -> tuple[float, float, float, float]:
+    """Growth in abstract and text, rise of sales in the abstract, sales of Table 7."""
+    return (
+        paper("gu", "abstract.option4_growth"), paper("gu", "table7.option4_growth"),
+        paper("gu", "abstract.option4_sales_growth"), paper("gu", "table7.option4_sales"),
+    )  # fmt: skip
+
+
+def _options(options) -> str:
+    options = list(options)
+    return f"option{'s' if len(options) > 1 else ''} {listed(options)}"
