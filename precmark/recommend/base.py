@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from precmark.errors import InputError, Problem
 from precmark.recommend.ranks import in_chunks, top
-from precmark.recommend.shop import EVENT_COLUMNS, Histories, check_tables, histories_of, shop_of
-
-if TYPE_CHECKING:
-    from precmark.recommend.shop import Shop
+from precmark.recommend.shop import (
+    EVENT_COLUMNS,
+    HALF_LIFE,
+    Histories,
+    histories_of,
+    shop_of,
+    table_problems,
+)
 
 CANDIDATES = ("all", "new", "repeat")
 """Which items may be recommended: the whole catalogue, those not in the history, those in it."""
@@ -25,6 +28,12 @@ VOTERS = 20
 class Recommender:
     """Lists of products for users; subclasses say how items are scored.
 
+    Parameters
+    ----------
+    half_life : float, optional
+        How fast a user's history ages, see :func:`~precmark.recommend.shop.histories_of`. Models
+        learn from all of it alike; it ages where a list is asked for.
+
     Attributes
     ----------
     shop_ : Shop
@@ -34,6 +43,9 @@ class Recommender:
     categories_ : tuple of str
         Every category that holds a product, sorted; empty where the source names none.
     """
+
+    def __init__(self, *, half_life: float | None = HALF_LIFE):
+        self.half_life = half_life
 
     def fit(
         self, events: pd.DataFrame, items: pd.DataFrame, *, validation: object = None
@@ -53,14 +65,23 @@ class Recommender:
         Raises
         ------
         InputError
-            See :func:`~precmark.recommend.shop.check_tables`.
+            See :func:`~precmark.recommend.shop.table_problems`.
         """
-        check_tables(events, items)
+        problems = self._problems() + table_problems(events, items)
+        if problems:
+            raise InputError(problems)
         self.shop_ = shop_of(events, items)
         self.categories_ = self.shop_.categories
-        self.histories_ = histories_of(events, self.shop_)
+        self.histories_ = histories_of(events, self.shop_, half_life=self.half_life)
         self._learn(events)
         return self
+
+    def _problems(self) -> list[Problem]:
+        """What is wrong with the model's own parameters."""
+        if self.half_life is None or self.half_life > 0:
+            return []
+        fix = "Use a number of moments above 0, or None for a history that does not age."
+        return [Problem(f"half_life: {self.half_life}", fix)]
 
     def _learn(self, events: pd.DataFrame) -> None:
         """What a subclass learns once shop and histories are known."""
@@ -258,7 +279,7 @@ class Recommender:
             raise InputError(problems)
         if history is None:
             return self.histories_.of(users.user_code)
-        return histories_of(history, self.shop_, users.user_code)
+        return histories_of(history, self.shop_, users.user_code, half_life=self.half_life)
 
 
 def _has(names: Iterable[str]) -> str:

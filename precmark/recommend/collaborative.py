@@ -42,6 +42,7 @@ class ItemItem:
     neighbours: int = 50
 
     def fit(self, liking: csr_matrix) -> ItemItem:
+        """Learn the cosines between items."""
         from implicit.nearest_neighbours import CosineRecommender
 
         model = CosineRecommender(K=self.neighbours, num_threads=1)
@@ -53,9 +54,11 @@ class ItemItem:
         return self
 
     def prepare(self, liking: csr_matrix) -> csr_matrix:
+        """The histories themselves."""
         return liking
 
     def scores(self, prepared: csr_matrix) -> np.ndarray:
+        """Sum over the history of liking times cosine."""
         found = prepared @ self._table
         return found if isinstance(found, np.ndarray) else found.toarray()
 
@@ -68,6 +71,7 @@ class _Factors:
     seed: int = 0
 
     def scores(self, prepared: np.ndarray) -> np.ndarray:
+        """User factors times item factors."""
         return prepared @ self.item_factors_.T
 
 
@@ -81,12 +85,14 @@ class Als(_Factors):
     """
 
     def fit(self, liking: csr_matrix) -> Als:
+        """Learn both factors."""
         self.model_ = als_model(self.factors, self.seed)
         self.model_.fit(liking, show_progress=False)
         self.item_factors_ = np.asarray(self.model_.item_factors, dtype=np.float32)
         return self
 
     def prepare(self, liking: csr_matrix) -> np.ndarray:
+        """User factors, solved anew from the histories."""
         return self.model_.recalculate_user(np.arange(liking.shape[0]), liking)
 
 
@@ -107,6 +113,7 @@ class Svd(_Factors):
     """Truncated singular value decomposition (scikit-learn): scores are the rebuilt history."""
 
     def fit(self, liking: csr_matrix) -> Svd:
+        """Learn the singular vectors of items."""
         from sklearn.decomposition import TruncatedSVD
 
         self.model_ = TruncatedSVD(_rank(self.factors, liking), random_state=self.seed).fit(liking)
@@ -114,6 +121,7 @@ class Svd(_Factors):
         return self
 
     def prepare(self, liking: csr_matrix) -> np.ndarray:
+        """User factors of the histories."""
         return self.model_.transform(liking).astype(np.float32)
 
 
@@ -126,6 +134,7 @@ class Nmf(_Factors):
     """
 
     def fit(self, liking: csr_matrix) -> Nmf:
+        """Learn the parts."""
         from sklearn.decomposition import NMF
 
         self.model_ = NMF(
@@ -136,6 +145,7 @@ class Nmf(_Factors):
         return self
 
     def prepare(self, liking: csr_matrix) -> np.ndarray:
+        """User factors of the histories."""
         return self.model_.transform(liking).astype(np.float32)
 
 

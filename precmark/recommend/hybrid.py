@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from precmark.errors import InputError, Problem
+from precmark.errors import Problem
 from precmark.recommend.base import Recommender
 from precmark.recommend.collaborative import MODELS, collaborative_model
 from precmark.recommend.content import Content
 from precmark.recommend.ranks import within_user_ranks
+from precmark.recommend.shop import HALF_LIFE, histories_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +31,8 @@ class HybridRecommender(Recommender):
         a, 0 to 1; chosen on validation data where left out.
     seed : int
         Of ALS, SVD and NMF.
+    half_life : float, optional
+        Later moments of a user after which an event counts half; None: a history does not age.
 
     Attributes
     ----------
@@ -49,7 +52,15 @@ class HybridRecommender(Recommender):
     Gu, section 4.3, equation (11).
     """
 
-    def __init__(self, collaborative: str = "item-item", alpha: float | None = None, seed: int = 0):
+    def __init__(
+        self,
+        collaborative: str = "item-item",
+        alpha: float | None = None,
+        seed: int = 0,
+        *,
+        half_life: float | None = HALF_LIFE,
+    ):
+        super().__init__(half_life=half_life)
         self.collaborative = collaborative
         self.alpha = alpha
         self.seed = seed
@@ -75,10 +86,9 @@ class HybridRecommender(Recommender):
         Raises
         ------
         InputError
-            Listing an unknown `collaborative`, an `alpha` outside [0, 1], and what
-            :func:`~precmark.recommend.shop.check_tables` finds.
+            Listing an unknown `collaborative`, an `alpha` outside [0, 1], a `half_life` of 0 or
+            less, and what :func:`~precmark.recommend.shop.table_problems` finds.
         """
-        self._check()
         self.curve_ = None
         self.alpha_ = 0.5 if self.alpha is None else float(self.alpha)
         super().fit(events, items)
@@ -88,20 +98,20 @@ class HybridRecommender(Recommender):
             self.alpha_, self.curve_ = choose_alpha(self, events, items, validation)
         return self
 
-    def _check(self) -> None:
-        problems = []
+    def _problems(self) -> list[Problem]:
+        problems = super()._problems()
         if self.collaborative not in MODELS:
             has = f"One of {', '.join(MODELS)}."
             problems.append(Problem(f"collaborative: {self.collaborative!r}", has))
         if self.alpha is not None and not 0 <= self.alpha <= 1:
             fix = "Use a share from 0 (content alone) to 1 (collaborative alone)."
             problems.append(Problem(f"alpha: {self.alpha}", fix))
-        if problems:
-            raise InputError(problems)
+        return problems
 
     def _learn(self, events: pd.DataFrame) -> None:
         self.model_ = collaborative_model(self.collaborative, self.seed)
-        self.model_.fit(self.histories_.items[~self.histories_.cold])
+        liking = histories_of(events, self.shop_, half_life=None)
+        self.model_.fit(liking.items[~liking.cold])
         self.content_ = Content().fit(self.shop_)
 
     def _prepared(self, history: Histories):

@@ -159,7 +159,7 @@ def resampled(
 
 
 def new_and_repeat(occasions: Occasions) -> pd.Series:
-    """For each target of `occasions` whether its user had touched the item: bool, in their order."""
+    """Whether each target of `occasions` was in its user's history: bool, in their order."""
     from precmark.recommend.shop import interactions
 
     known = interactions(occasions.history)

@@ -90,7 +90,7 @@ def at_click(
     clicks: int = DECISION_CLICK,
     known: int | None = None,
 ) -> Occasions:
-    """The sessions of [start, end) that get to their k-th click unpurchased and then want something.
+    """The sessions of [start, end) that get to click k unpurchased and in which more is wanted.
 
     Parameters
     ----------
