@@ -184,8 +184,8 @@ def needed_response(
         without a coupon); ``c1`` (with the world's effect); ``needed_tau`` (mean effect that the
         target needs, 0 at least); ``cap`` (mean of 0.9 (1 - p0), the most that an effect may be);
         ``effect`` (A of the world); ``needed_effect`` (A at which C-1 is the target; NaN where no A
-        up to 1 is enough); ``times`` (needed over A); ``reachable``; ``surest`` (C-1 of as many coupons
-        given to the surest buyers when coupons do nothing).
+        up to 1 is enough); ``times`` (needed over A); ``reachable``; ``surest`` (C-1 of as many
+        coupons given to the surest buyers when coupons do nothing).
     """
     target = paper("gu", "table6.option4_couponed_conversion") if target is None else target
     coupon = checked(future, coupon)

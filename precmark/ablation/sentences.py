@@ -1,0 +1,381 @@
+"""What the ablation's chapter says about its figures, from the numbers drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from precmark.ablation import tables
+from precmark.ablation.worlds import WORLDS_IN_ORDER
+from precmark.churn.sentences import listed, signed
+from precmark.claims import paper
+
+ASSUMED = "persuadable_risk"
+"""The world that the paper's design takes for granted: those about to leave can be won."""
+
+
+def named(worlds) -> str:
+    """Worlds in words, in italics: "*lost causes* and *orthogonal*"."""
+    return listed(f"*{w.replace('_', ' ')}*" for w in worlds)
+
+
+def hundred(value: float, digits: int = 1) -> str:
+    """A rate a coupon as purchases per 100 coupons."""
+    return f"{100 * value:.{digits}f}"
+
+
+def on_randomised(found) -> str:
+    """The average effect by the randomised part of the log itself, with the size it would need."""
+    row = found.table[found.table["estimator"] == "difference in means"].iloc[0]
+    text = (
+        f"Of {row.n_treated:,} decisions that got a coupon by lot, {row.treated:.1%} ended in a "
+        f"purchase; of {row.n_control:,} that got none, {row.control:.1%}. The difference is "
+        f"{signed(100 * row.effect, 2)} percentage points, 95 % interval over users "
+        f"{signed(100 * row.low, 2)} to {signed(100 * row.high, 2)}. "
+    )
+    if row.low > 0 or row.high < 0:
+        text += "The interval leaves out zero: the coupons changed something on average. "
+    else:
+        text += "The interval holds zero: this log alone cannot tell a useful coupon from none. "
+    aim = 100 * found.aim
+    if row.needed > row.n_treated:
+        return text + (
+            f"To find an effect of {aim:.2g} points four times in five it would take about "
+            f"{row.needed:,.0f} decisions with a coupon."
+        )
+    return text + f"It holds enough decisions to find an effect of {aim:.2g} points."
+
+
+def on_worlds(worlds: pd.DataFrame) -> str:
+    """What the worlds share and where they part, before any model is trained."""
+    with_effect = worlds[worlds["world"] != "no_effect"]
+    low, high = with_effect["average_effect"].min(), with_effect["average_effect"].max()
+    least = with_effect.loc[with_effect["risk_correlation"].idxmin()]
+    most = with_effect.loc[with_effect["risk_correlation"].idxmax()]
+    return (
+        f"A coupon by lot causes {hundred(low, 2)} to {hundred(high, 2)} purchases per 100 "
+        "coupons in every world with an effect: a randomised average cannot tell the worlds "
+        f"apart. The correlation of the effect with risk can: from {least.risk_correlation:+.2f} "
+        f"in {named([least.world])} to {most.risk_correlation:+.2f} in {named([most.world])}."
+    )
+
+
+def on_selection(table: pd.DataFrame) -> str:
+    """What C-1 against C-2 claims where coupons do nothing (:func:`tables.table6`)."""
+    lot = table[table["policy"] == "1"].iloc[0]
+    four = table[table["policy"] == "4"].iloc[0]
+    text = (
+        "No coupon changes anything here, yet C-1 and C-2 differ. Coupons by lot (option 1) go to "
+        f"decisions, that is to visits that got to the k-th click: {lot.c1:.1%} of them buy, "
+        f"against {lot.c2_all:.1%} of all sessions without a coupon. Read as the paper reads it, "
+        f"that would be a coupon that multiplies conversion by {lot.c1 / lot.c2_all:.1f}; against "
+        f"those who got as far without a coupon ({lot.c2_eligible:.1%}) nothing is left of it. "
+    )
+    side = "below" if four.c1 < four.c2_eligible else "above"
+    text += (
+        f"Targeting the surest leavers (option 4) selects the other way: their C-1 is "
+        f"{four.c1:.1%}, {side} the {four.c2_eligible:.1%} of the eligible without. "
+    )
+    if four.c1 < four.c2_eligible:
+        text += (
+            "A good risk model lowers C-1, because it finds those who do not buy. That the paper's "
+            f"C-1 is highest ({four.paper_c1:.2%}) where the risk is highest is the surprising "
+            "thing in its Table 6."
+        )
+    return text
+
+
+def on_table6(table: pd.DataFrame, world: str) -> str:
+    """How far Table 6 and ours are apart in one world, and what each ranks first."""
+    printed = table.loc[table["paper_c1"].idxmax()]
+    ours = table.loc[table["c1"].idxmax()]
+    true = table.loc[table["true"].idxmax()]
+    four = table[table["policy"] == "4"].iloc[0]
+    text = (
+        f"In {named([world])} option {ours.policy} has the highest C-1 ({ours.c1:.1%}); in the "
+        f"paper it is option {printed.policy} ({printed.paper_c1:.2%}). "
+    )
+    if table["true"].max() <= 0:
+        return text + "No option causes a purchase here."
+    text += (
+        f"By purchases truly caused a coupon option {true.policy} leads with "
+        f"{hundred(true.true)} per 100. "
+    )
+    if ours.policy != true.policy:
+        text += "So the highest C-1 does not mark the best option. "
+    return text + (
+        f"Option 4 converts {four.c1:.1%} of those with a coupon, of which "
+        f"{hundred(four.true)} points are due to it; the printed difference to C-2 is "
+        f"{100 * (four.paper_c1 - four.paper_c2):.1f} points."
+    )
+
+
+def on_options(options: pd.DataFrame, *, budget: str = tables.EQUAL_COUPONS) -> str:
+    """Which option causes most a coupon in each world, and what chance would have done."""
+    lines = []
+    for world in tables.WITH_EFFECT:
+        rows = tables.chosen(options, world=world, budget=budget, policies=tables.MAIN)
+        value = rows.set_index("policy")["incremental_per_coupon"]
+        best = value.drop("6").idxmax()
+        lines.append(
+            f"- {named([world])}: option {best} leads with {hundred(value[best])} per 100 coupons; "
+            f"option 4 has {hundred(value['4'])}, coupons by lot {hundred(value['1'])}, the "
+            f"oracle {hundred(value['6'])}."
+        )
+    return "\n".join(lines)
+
+
+def on_factorial(cells: pd.DataFrame) -> str:
+    """What each of the three parts adds on average, in purchases per 100 coupons."""
+    found = tables.main_effects(cells).set_index("part")
+    names = {"segments": "Segments", "risk": "The risk model", "recommendation": "The recommender"}
+    lines = []
+    for part, name in names.items():
+        per_world = [
+            f"{signed(100 * found.loc[part, w], 2)} in {named([w])}" for w in tables.WITH_EFFECT
+        ]
+        lines.append(f"- {name}: {listed(per_world)}.")
+    return (
+        "Averaged over the four settings of the other two parts, each part changes the purchases "
+        "per 100 coupons by:\n\n" + "\n".join(lines)
+    )
+
+
+def on_smallest(smallest: float, margin: int, conversion: float, basket: float) -> str:
+    """What the smallest effect of interest means, against the profit and the published traffic."""
+    sessions = paper("gu", "table4.sessions_per_day")
+    profit = 1_000 * conversion * basket * margin / 100
+    yearly = smallest * sessions / 1_000 * 365
+    return (
+        f"The smallest effect of interest is **{smallest:g} yuan of profit per 1,000 sessions**. "
+        f"At a margin of {margin} % 1,000 sessions earn about {profit:,.0f} yuan without any "
+        f"coupon, so it is {smallest / profit:.1%} of the profit; for a shop with the published "
+        f"{sessions:,.0f} sessions a day it is {yearly:,.0f} yuan a year. A system that has to be "
+        "trained, watched and repaired costs more than that in hours of work, so what earns less "
+        "is not worth building."
+    )
+
+
+def on_primary(primary: pd.DataFrame) -> str:
+    """How many of the comparisons are decided, and which are large enough to matter."""
+    first = primary[primary["favours"] == "first"]
+    second = primary[primary["favours"] == "second"]
+    large = primary[primary["matters"] == "larger"]
+    small = primary[primary["matters"] == "smaller"]
+    text = (
+        f"Of {len(primary)} comparisons, judged together, {len(first)} favour the first option, "
+        f"{len(second)} the second, and {len(primary) - len(first) - len(second)} neither. "
+        f"{len(large)} are surely larger than the smallest effect of interest, {len(small)} "
+        "surely smaller. "
+    )
+    four = primary[primary["comparison"] == "4-1"]
+    better = [r.world for r in four.itertuples() if r.favours == "first"]
+    worse = [r.world for r in four.itertuples() if r.favours == "second"]
+    if better:
+        text += f"The whole system beats coupons by lot in {named(better)}. "
+    else:
+        text += "The whole system beats coupons by lot in no world. "
+    if worse:
+        text += f"It loses to them in {named(worse)}. "
+    return text + _segments_and_uplift(primary)
+
+
+def _segments_and_uplift(primary: pd.DataFrame) -> str:
+    """What 4-2 (segments) and 5-4 (uplift) say."""
+    parts = []
+    for comparison, gains, open_ in (
+        ("4-2", "Segments pay (4 against 2)", "Segments (4 against 2) pay in no world"),
+        ("4-3", "The recommender pays (4 against 3)", "The recommender (4 against 3) pays in none"),
+        ("5-4", "Targeting by estimated uplift (5) beats option 4", "Option 5 beats 4 in no world"),
+    ):
+        rows = primary[(primary["comparison"] == comparison) & (primary["favours"] == "first")]
+        worlds = list(rows["world"])
+        parts.append(f"{gains} in {named(worlds)}." if worlds else f"{open_}.")
+    return " ".join(parts)
+
+
+def on_rates(rates: pd.DataFrame) -> str:
+    """How near the realised rates came to the wanted ones (:func:`tables.rates`)."""
+    rows = rates[rates["policy"].isin(tables.PAPER_OPTIONS)]
+    printed = rows[rows["budget"] == tables.PAPER_RATES]
+    parts = [
+        f"{r.realised_rate:.2%} for option {r.policy} (printed {r.wanted_rate:.2%})"
+        for r in printed.itertuples()
+    ]
+    gap = (rows["realised_rate"] / rows["wanted_rate"] - 1).abs().max()
+    return (
+        f"Under the paper's rates, coupons a session came out as {listed(parts)}. The cut-offs "
+        "were frozen on validation data, so the future spends a little more or less than planned: "
+        f"at most {gap:.0%} away."
+    )
+
+
+def on_holdout(holdout: pd.DataFrame) -> str:
+    """What the paper's reading and a random holdout say of the same coupons."""
+    lines = []
+    for r in holdout.itertuples():
+        if np.isfinite(r.needed):
+            need = f"needs {_many(r.needed)} targeted, {_many(r.needed_sessions)} sessions"
+        else:
+            need = "no size would find what is not there"
+        lines.append(
+            f"- {named([r.world])}: C-1 less C-2 says {signed(100 * r.against_c2_all, 1)} points "
+            f"(all) or {signed(100 * r.against_c2_eligible, 1)} (eligible), the holdout "
+            f"{signed(100 * r.difference, 1)} [{signed(100 * r.low, 1)}, "
+            f"{signed(100 * r.high, 1)}], the truth is {signed(100 * r.true_effect, 1)}; {need}."
+        )
+    first = holdout.iloc[0]
+    return (
+        f"With {first.shown:,} shown and {first.held_out:,} held out at random, and the size that "
+        "would find the effect four times in five:\n\n" + "\n".join(lines)
+    )
+
+
+def _many(count: float) -> str:
+    """A number of people, rounded; beyond a billion it is only that."""
+    if count >= 1e9:
+        return "more than a billion"
+    digits = max(0, int(np.floor(np.log10(max(count, 1)))) - 1)
+    return f"{round(count, -digits):,.0f}"
+
+
+def on_needed(needed: pd.DataFrame) -> str:
+    """What response the printed conversion of option 4 would take."""
+    first = needed.iloc[0]
+    text = (
+        f"Without a coupon {first.without:.1%} of those whom option 4 targets would buy. For a C-1 "
+        f"of {first.target:.2%} coupons would have to add {hundred(first.needed_tau)} points on "
+        f"average (at most {hundred(first.cap, 0)} are possible). "
+    )
+    if first.needed_tau == 0:
+        return text + "So it takes no effect at all here."
+    reach = needed[needed["reachable"]]
+    parts = [
+        f"{named([r.world])} {r.times:.0f} times ({r.needed_effect:.2f})"
+        for r in reach.itertuples()
+    ]
+    never = needed[~needed["reachable"]]["world"]
+    if parts:
+        text += (
+            f"Against the mean effect of {first.effect:g}, the one randomised contrast in print, "
+            f"that takes in {listed(parts)}. "
+        )
+    if len(never):
+        text += f"No mean effect up to 1 is enough in {named(never)}. "
+    return text + (
+        f"The other way to get there needs no effect: as many coupons for the surest buyers show a "
+        f"C-1 of {first.surest:.0%} when coupons do nothing."
+    )
+
+
+def on_uplift(
+    options: pd.DataFrame, *, budget: str = tables.EQUAL_COUPONS, margin: int = 30
+) -> str:
+    """What option 5 earns after paying for its exploration, and how far the ceiling is."""
+    column = f"profit_{margin}"
+    rows = tables.chosen(options, budget=budget, policies=("4", "5", "6 profit"))
+    rows = rows.assign(
+        profit=tables.per_thousand(rows, column),
+        paid=tables.per_thousand(rows, "exploration_cost"),
+    )
+    lines = []
+    for world in WORLDS_IN_ORDER:
+        at = rows[rows["world"] == world].set_index("policy")
+        five = at.loc["5"]
+        lines.append(
+            f"- {named([world])}: option 5 {signed(five.profit, 2)}, less {five.paid:.2f} for the "
+            f"randomised tenth {signed(five.profit - five.paid, 2)}; option 4 "
+            f"{signed(at.profit['4'], 2)}; the ceiling {signed(at.profit['6 profit'], 2)}."
+        )
+    return f"Change of profit at a margin of {margin} %, yuan per 1,000 sessions:\n\n" + "\n".join(
+        lines
+    )
+
+
+def on_margins(profits: pd.DataFrame, policy: str = "4") -> str:
+    """At which margin option 4 begins to pay in each world."""
+    mine = profits[profits["policy"] == policy].drop_duplicates("world").set_index("world")
+    parts, never = [], []
+    for world in WORLDS_IN_ORDER:
+        even = mine.break_even[world]
+        if np.isfinite(even) and even <= 100:
+            parts.append(f"{even:.0f} % in {named([world])}")
+        else:
+            never.append(world)
+    text = f"Option {policy} earns more than it gives away "
+    text += f"where the margin is above {listed(parts)}" if parts else "at no margin in any world"
+    return text + (f", and at no margin in {named(never)}." if parts and never else ".")
+
+
+def on_net(options: pd.DataFrame, *, budget: str = tables.EQUAL_COUPONS) -> str:
+    """What is left of option 4's purchases after 30 days."""
+    rows = tables.chosen(options, budget=budget, policies=("4",))
+    rows = rows[rows["incremental"] > 0]
+    parts = [
+        f"{r.net_30d:,.0f} of {r.incremental:,.0f} in {named([r.world])}" for r in rows.itertuples()
+    ]
+    return (
+        f"Of the purchases that option 4 causes, net of those only pulled forward from the next 30 "
+        f"days: {listed(parts)}."
+    )
+
+
+def on_sweeps(table: pd.DataFrame, world: str = ASSUMED) -> str:
+    """How option 4 less coupons by lot moves along each sweep in one world."""
+    from precmark.plots.ablation import SWEEPS
+
+    parts = []
+    for kind, title in SWEEPS.items():
+        rows = table[(table["sweep"] == kind) & (table["world"] == world)]
+        if rows.empty:
+            continue
+        wide = rows.pivot(index="value", columns="policy", values="incremental_per_coupon")
+        gap = 100 * (wide["4"] - wide["1"])
+        points = [f"{signed(g, 1)} at {v:g}" for v, g in gap.items()]
+        parts.append(f"{title}: {listed(points)}")
+    return (
+        f"Option 4 less coupons by lot in {named([world])}, caused purchases per 100 coupons. "
+        + "; ".join(parts)
+        + "."
+    )
+
+
+def answer(study, found, *, world: str = ASSUMED) -> str:
+    """The answer at the head of the chapter; without the truth, what the log itself says.
+
+    Parameters
+    ----------
+    study : the tables of a study, or None
+        Attributes ``options``, ``needed``.
+    found : Randomised or None
+    """
+    if study is None:
+        return on_randomised(found)
+    options = study.options
+    value = options[options["budget"] == tables.EQUAL_COUPONS].set_index(["world", "policy"])
+    four = value.xs("4", level="policy")["incremental_per_coupon"]
+    lot = value.xs("1", level="policy")["incremental_per_coupon"]
+    better = [w for w in tables.WITH_EFFECT if four[w] > lot[w]]
+    worse = [w for w in tables.WITH_EFFECT if four[w] < lot[w]]
+    text = (
+        f"It depends on who responds, and Table 6 cannot tell. Where those about to leave can be "
+        f"won, option 4 causes {hundred(four[world])} purchases per 100 coupons against "
+        f"{hundred(lot[world])} by lot. "
+    )
+    if better:
+        text += f"It does better than chance in {named(better)}"
+        text += f", worse in {named(worse)}. " if worse else ". "
+    none = tables.table6(options, world="no_effect", budget=tables.PAPER_RATES)
+    row = none[none["policy"] == "1"].iloc[0]
+    text += (
+        f"C-1 against C-2 says otherwise: where coupons do nothing, coupons by lot show "
+        f"{row.c1:.1%} against {row.c2_all:.1%}. "
+    )
+    need = study.needed.set_index("world").loc[world]
+    if need.needed_tau > 0:
+        strong = f"{need.times:.0f} times" if need.reachable else "more than any"
+        text += (
+            f"The printed {need.target:.2%} of option 4 would take {strong} the effect that the "
+            "paper's own random coupons show."
+        )
+    return text
