@@ -16,12 +16,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from precmark.chapters import notebook_path, notebook_source, registry
+from precmark.chapters import modules_of, notebook_path, notebook_source, registry
 from precmark.errors import InputError
 from precmark.progress import Progress, failed_cell
 from precmark.runs import Run
@@ -56,6 +57,25 @@ def chapter_state(run: str, chapter: str) -> str:
         json.dumps(card["parameters"], sort_keys=True),
     ]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def claims_inputs(run: str, chapter: str) -> list[str]:
+    """The claims files that `chapter` of `run` reads: with one of them changed, it is stale.
+
+    Those of ``data/claims/`` for every chapter that quotes a paper, and what its parameter
+    ``claims`` names where it has one.
+    """
+    card = json.loads((Path(run) / "run.json").read_text())
+    named = card.get("chapter_parameters", {}).get(chapter, {}).get("claims")
+    folder = Path("data/claims")
+    quotes = any(path.as_posix().endswith("precmark/claims.py") for path in modules_of(chapter))
+    found = sorted(p for p in folder.glob("*") if p.is_file()) if quotes else []
+    if named:
+        from precmark.audit import claims_files
+
+        with suppress(InputError):  # The chapter refuses it, and says what is wrong.
+            found += claims_files(named)
+    return list(dict.fromkeys(str(path) for path in found))
 
 
 def check_parameters(given: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -143,7 +143,8 @@ class _Reader:
             return []
         self.lines = lines_of(text)
         self.known((), whole, ("paper", "figures", "claims"))
-        short = self.paper(whole.get("paper"))
+        figures_only = not whole.get("claims") and "paper" not in whole
+        short = "" if figures_only else self.paper(whole.get("paper"))
         self.read_figures(whole.get("figures", {}))
         entries = whole.get("claims", [])
         if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
@@ -231,7 +232,7 @@ class _Reader:
             self.say((*where, "check"), f"there is no check {check!r}.{nearest(check, CHECKS)}")
             check = ""
         arguments = self.arguments(where, entry, check) if check else {}
-        if len(self.problems) > before:
+        if len(self.problems) > before or _lacks(arguments):
             return None
         made = AuditClaim(
             ident, short, place, said, check, arguments, str(self.path),
@@ -318,9 +319,15 @@ class _Reader:
             return self.figures[value]
         elif value not in self.broken:  # A broken figure has been named at its own line.
             self.say(where, f"{name}: there is no figure {value!r}.{nearest(value, self.figures)}")
-        else:
-            return None
         return None
+
+
+def _lacks(arguments: Mapping[str, Any]) -> bool:
+    """Whether a figure among `arguments` could not be read; it has been named at its own line."""
+    return any(
+        value is None or (isinstance(value, tuple) and None in value)
+        for value in arguments.values()
+    )
 
 
 def _is_number(value: object) -> bool:

@@ -37,10 +37,11 @@ def lines_of(text: str) -> dict[Path, int]:
 
 
 def nearest_line(lines: dict[Path, int], path: Path) -> int:
-    """The line of `path`, or of the nearest thing around it that has one; 1 where nothing has."""
+    """The line of `path`, of the first thing in it, or of the nearest around it; 1 if none has."""
     while path:
-        if path in lines:
-            return lines[path]
+        within = [line for other, line in lines.items() if other[: len(path)] == path]
+        if within:
+            return lines.get(path, min(within))
         path = path[:-1]
     return 1
 
