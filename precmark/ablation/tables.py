@@ -116,8 +116,8 @@ def table6(options: pd.DataFrame, *, world: str, budget: str) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``policy``, ``option``; as printed ``paper_c1``, ``paper_c1_n``, ``paper_c2``,
-        ``paper_c2_n``; ours ``c1``, ``c1_n``, ``c2_all``, ``c2_all_n``, ``c2_eligible``, ``c2_eligible_n``; ``true``
-        (purchases that a coupon causes).
+        ``paper_c2_n``; ours ``c1``, ``c1_n``, ``c2_all``, ``c2_all_n``, ``c2_eligible``,
+        ``c2_eligible_n``; ``true`` (purchases that a coupon causes).
     """
     printed = printed_table6().set_index("policy")
     rows = chosen(options, world=world, budget=budget, policies=PAPER_OPTIONS).set_index("policy")
@@ -246,3 +246,66 @@ def rates(cutoffs: pd.DataFrame) -> pd.DataFrame:
     return rows.groupby(["budget", "policy"], sort=False, as_index=False)[
         ["wanted_rate", "realised_rate"]
     ].first()
+
+
+def rates_words(cutoffs: pd.DataFrame) -> pd.DataFrame:
+    """:func:`rates` as text."""
+    found = rates(cutoffs)
+    return pd.DataFrame(
+        {
+            "budget": found["budget"],
+            "option": found["policy"],
+            "coupons a session, wanted": found["wanted_rate"].map("{:.2%}".format),
+            "coupons a session, realised": found["realised_rate"].map("{:.2%}".format),
+        }
+    )
+
+
+def learners(
+    options: pd.DataFrame, *, budget: str = EQUAL_COUPONS, margin: int = 30
+) -> pd.DataFrame:
+    """Both uplift learners and the oracles, yuan per 1,000 sessions and purchases per 100 coupons.
+
+    Columns ``world``, ``policy``, ``caused per 100 coupons``, ``profit``, ``exploration``, ``net``.
+    """
+    policies = [name for name, o in OPTIONS.items() if o.kind != "risk"]
+    rows = chosen(options, budget=budget, policies=policies)
+    rows = rows.sort_values(
+        "world", key=lambda w: w.map(WORLDS_IN_ORDER.index), kind="stable", ignore_index=True
+    )
+    gain, paid = per_thousand(rows, f"profit_{margin}"), per_thousand(rows, "exploration_cost")
+    return pd.DataFrame(
+        {
+            "world": rows["world"],
+            "policy": rows["title"],
+            "caused per 100 coupons": 100 * rows["incremental_per_coupon"],
+            "profit": gain,
+            "exploration": paid.fillna(0.0),
+            "net": gain - paid.fillna(0.0),
+        }
+    )
+
+
+def stored(study, primary: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The tables of `study` that other chapters read, and `primary` as shown, by name."""
+    names = ("options", "replications", "holdout", "cutoffs", "sweeps", "needed", "worlds")
+    return {name: getattr(study, name) for name in names} | {"primary": primary}
+
+
+def quoted(study) -> dict[str, str]:
+    """The values that the chapter quotes in its prose, by key; fewer where `study` is None."""
+    printed = printed_table6()
+    sessions = printed["paper_c1_n"] + printed["paper_c2_n"]
+    share = [paper("gu", f"table7.option{k}_rate") for k in PAPER_OPTIONS]
+    out = {
+        "rate_low": f"{min(share):.2%}",
+        "rate_high": f"{max(share):.2%}",
+        "sizes": f"up to {sessions.max() / sessions.min() - 1:.0%}",
+    }
+    if study is None:
+        return out
+    row = study.options.iloc[0]
+    return out | {
+        "decisions": f"{row.c1_n + row.c2_eligible_n:,.0f}",
+        "sessions": f"{row.c1_n + row.c2_all_n:,.0f}",
+    }

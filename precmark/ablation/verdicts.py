@@ -35,21 +35,23 @@ def judged(primary: pd.DataFrame, comparison: str) -> tuple[str, list[str], str]
     return ("not reproduced" if against else "undecided"), better, figures
 
 
-def ablation_verdicts(chapter: Chapter, study) -> None:
+def ablation_verdicts(chapter: Chapter, study, primary: pd.DataFrame | None) -> None:
     """Record what chapter 07 concludes: Tables 5, 6 and the text of section 5.3.
 
     Parameters
     ----------
     chapter : Chapter
     study : Study or None
-        Attributes ``options``, ``primary``, ``holdout``, ``needed``; None where the truth is not
-        known: then nothing can be concluded about effects by policy.
+        Attributes ``options`` and ``needed``; None where the truth is not known: then nothing can
+        be concluded about effects by policy.
+    primary : pandas.DataFrame or None
+        From :func:`precmark.ablation.primary_comparisons`.
     """
-    if study is None:
+    if study is None or primary is None:
         return
     _effect_claims(chapter, study)
-    _best_option(chapter, study)
-    _parts(chapter, study)
+    _best_option(chapter, primary)
+    _parts(chapter, primary)
     _cost_and_gain(chapter, study)
 
 
@@ -87,9 +89,9 @@ def _effect_claims(chapter: Chapter, study) -> None:
     )  # fmt: skip
 
 
-def _best_option(chapter: Chapter, study) -> None:
+def _best_option(chapter: Chapter, primary: pd.DataFrame) -> None:
     """Option 4 is the best: it has to lead the paper's three others in profit."""
-    found = {c: judged(study.primary, c) for c in ("4-1", "4-2", "4-3")}
+    found = {c: judged(primary, c) for c in ("4-1", "4-2", "4-3")}
     everywhere = set.intersection(*(set(worlds) for _, worlds, _ in found.values()))
     lost = [c for c, (verdict, _, _) in found.items() if verdict == "not reproduced"]
     verdict = "holds if assumed" if everywhere else "not reproduced" if lost else "undecided"
@@ -109,7 +111,7 @@ def _conversions() -> str:
     return listed(f"{r.paper_c1:.2%}" for r in printed.itertuples())
 
 
-def _parts(chapter: Chapter, study) -> None:
+def _parts(chapter: Chapter, primary: pd.DataFrame) -> None:
     """Segments and recommendation, each by the two options that differ in it alone."""
     claims = {
         "gu-segments-help": ("Dividing users into segments raises the gain", "4-2"),
@@ -117,7 +119,7 @@ def _parts(chapter: Chapter, study) -> None:
     }
     for name, (claim, comparison) in claims.items():
         first, second = comparison.split("-")
-        verdict, better, figures = judged(study.primary, comparison)
+        verdict, better, figures = judged(primary, comparison)
         c1 = [paper("gu", f"table6.option{k}_couponed_conversion") for k in (first, second)]
         chapter.verdict(
             id=name, claim=claim, place="Gu, Tables 5 and 6",
