@@ -31,6 +31,7 @@ LONGEST = 1.5
 HISTORY_EVENTS = ("view", "search", "cart", "uncart", "purchase", "cancel")
 HISTORY_COLUMNS = (
     "user_code", "item_id", "event", "timestamp", "category", "quantity", "value", "session_code",
+    "text",
 )  # fmt: skip
 _ASKED = re.compile(r"simulated store, (\w+) scale, world (\w+), seed (\d+)")
 _TRUTH = ["decision_id", "session_id", "user_number", "key", "timestamp", "p0", "rank", "y0"]
@@ -262,7 +263,11 @@ def truth_of_decisions(
 
 
 def histories_of_decisions(
-    run: Run, sequences: Sequences, rows: np.ndarray | None = None, *, days: int = HISTORY_DAYS
+    run: Run,
+    sequences: Sequences,
+    rows: np.ndarray | None = None,
+    *,
+    days: int = HISTORY_DAYS,
 ) -> pd.DataFrame:
     """The user's events up to and with each decision's click, as histories for the recommender.
 
