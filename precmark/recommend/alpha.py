@@ -10,7 +10,7 @@ import pandas as pd
 
 from precmark.recommend.measures import K, judge, resampled
 from precmark.recommend.occasions import Occasions, at_click, in_period
-from precmark.recommend.shop import interactions
+from precmark.recommend.shop import WEIGHTS, histories_of, interactions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +44,7 @@ def choose_alpha(
         border = known.quantile(1 - HELD_BACK, interpolation="nearest")
         early = events[events.timestamp < border]
         asked = occasions_of(events, border)
-        touched = early.event.isin(["view", "cart", "purchase"]) & early.item_id.notna()
+        touched = early.event.isin(list(WEIGHTS)) & early.item_id.notna()
         if not len(asked) or not touched.any():
             return 0.5, None
         fitted = copy.copy(model)
@@ -89,20 +89,20 @@ def alpha_curve(
         ``alpha``, ``metric``, ``value``, ``low``, ``high`` (95 % over people), ``occasions``. None
         without any such user.
     """
-    trial = copy.copy(model)
-    each: dict[str, dict[str, np.ndarray]] = {}
+    each: dict[str, dict[str, np.ndarray]] = {metric: {} for metric in (JUDGE, "hit rate")}
     people = None
-    for alpha in grid:
-        trial.alpha_ = float(alpha)
-        lists = trial.recommend(occasions.users[["user_code"]], K, history=occasions.history)
-        warm = lists.user_code[~lists.cold]
-        targets = occasions.targets[occasions.targets.user_code.isin(warm)]
-        if targets.empty:
-            return None
+    known = histories_of(
+        occasions.history, model.shop_, occasions.users.user_code, half_life=model.half_life
+    )
+    warm = known.users[~known.cold]
+    targets = occasions.targets[occasions.targets.user_code.isin(warm)]
+    if targets.empty:
+        return None
+    for alpha, lists in model.lists_by_alpha(known.of(warm), grid, K):
         judged = judge(lists, targets, occasions.users, model.shop_).each
         people = judged.person.to_numpy()
-        for metric in (JUDGE, "hit rate"):
-            each.setdefault(metric, {})[f"{alpha:g}"] = judged[metric].to_numpy()
+        for metric in each:
+            each[metric][f"{alpha:g}"] = judged[metric].to_numpy()
     tables = []
     for metric, series in each.items():
         found = resampled(series, people, draws=draws, seed=seed).table()

@@ -134,18 +134,20 @@ class Recommender:
         """
         known = self._asked(users, history, k=k, candidates=candidates)
         columns, scores = self._lists(known, k, candidates)
+        return self._frame(known, columns, scores)
+
+    def _frame(self, known: Histories, columns: np.ndarray, scores: np.ndarray) -> pd.DataFrame:
+        """The lists in `columns` as :meth:`recommend` returns them."""
         kept = columns >= 0
         row, place = np.nonzero(kept)
         column = columns[kept]
-        names = np.array([*self.categories_, None], dtype=object)
+        category = self.shop_.category[column]
         return pd.DataFrame(
             {
                 "user_code": known.users.to_numpy()[row],
                 "rank": place + 1,
                 "item_id": self.shop_.index.take(column),
-                "category": pd.Categorical.from_codes(
-                    self.shop_.category[column], list(names[:-1])
-                ),
+                "category": pd.Categorical.from_codes(category, list(self.categories_)),
                 "score": scores[kept],
                 "cold": known.cold[row],
             }

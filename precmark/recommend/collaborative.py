@@ -46,7 +46,10 @@ class ItemItem:
         from implicit.nearest_neighbours import CosineRecommender
 
         model = CosineRecommender(K=self.neighbours, num_threads=1)
-        model.fit(liking.astype(np.float64), show_progress=False)
+        with warnings.catch_warnings():
+            # it tells itself that it transposed the matrix
+            warnings.filterwarnings("ignore", message="Method expects CSR input")
+            model.fit(liking.astype(np.float64), show_progress=False)
         self.similarity_ = model.similarity.astype(np.float32)
         m = self.similarity_.shape[0]
         # dense where it fits: a sparse product would spend its time on finding places
@@ -97,14 +100,14 @@ class Als(_Factors):
 
 
 def als_model(factors: int, seed: int):
-    """The library's model with our settings; one thread, because two make sums differ."""
+    """The library's model with our settings. Its threads share no sums: any number gives one result."""
     with warnings.catch_warnings():
         # it warns of BLAS threads; the sizes here are small
         warnings.simplefilter("ignore", RuntimeWarning)
         from implicit.cpu.als import AlternatingLeastSquares
 
         return AlternatingLeastSquares(
-            factors=factors, regularization=0.1, alpha=10.0, iterations=15, num_threads=1,
+            factors=factors, regularization=0.1, alpha=10.0, iterations=15, num_threads=0,
             random_state=seed,
         )  # fmt: skip
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from precmark.errors import Problem
+from precmark.errors import InputError, Problem
 from precmark.recommend.base import Recommender
 from precmark.recommend.collaborative import MODELS, collaborative_model
 from precmark.recommend.content import Content
-from precmark.recommend.ranks import within_user_ranks
+from precmark.recommend.ranks import in_chunks, top, within_user_ranks
 from precmark.recommend.shop import HALF_LIFE, histories_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     import pandas as pd
 
     from precmark.recommend.occasions import Occasions
@@ -98,6 +101,15 @@ class HybridRecommender(Recommender):
             self.alpha_, self.curve_ = choose_alpha(self, events, items, validation)
         return self
 
+    def with_alpha(self, alpha: float) -> HybridRecommender:
+        """The same fitted model with another a, 0 to 1; nothing is learnt again."""
+        made = copy.copy(self)
+        made.alpha = made.alpha_ = float(alpha)
+        problems = made._problems()
+        if problems:
+            raise InputError(problems)
+        return made
+
     def _problems(self) -> list[Problem]:
         problems = super()._problems()
         if self.collaborative not in MODELS:
@@ -130,8 +142,31 @@ class HybridRecommender(Recommender):
         return by_others, by_content
 
     def _scores(self, history: Histories, prepared) -> np.ndarray:
-        by_others, by_content = self.parts(history, prepared)
-        by_others *= np.float32(self.alpha_)
-        by_content *= np.float32(1 - self.alpha_)
-        by_others += by_content
-        return by_others
+        return _blend(*self.parts(history, prepared), self.alpha_)
+
+    def lists_by_alpha(
+        self, known: Histories, grid: Sequence[float], k: int
+    ) -> Iterator[tuple[float, pd.DataFrame]]:
+        """Lists of k, as :meth:`recommend` returns them, for each a of `grid`, ranking once."""
+        prepared = self._prepared(known)
+
+        def work(rows: slice) -> list[tuple[np.ndarray, np.ndarray]]:
+            by_others, by_content = self.parts(known[rows], prepared[rows])
+            found = []
+            for alpha in grid:
+                scores = _blend(by_others, by_content, alpha)
+                columns = top(scores, k)
+                found.append((columns, np.take_along_axis(scores, columns, axis=1)))
+            return found
+
+        pieces = list(in_chunks(work, len(known)))
+        for i, alpha in enumerate(grid):
+            columns, scores = (np.concatenate([p[i][j] for p in pieces]) for j in (0, 1))
+            yield float(alpha), self._frame(known, columns, scores)
+
+
+def _blend(by_others: np.ndarray, by_content: np.ndarray, alpha: float) -> np.ndarray:
+    """Equation (11) on ranks."""
+    blended = by_others * np.float32(alpha)
+    blended += by_content * np.float32(1 - alpha)
+    return blended

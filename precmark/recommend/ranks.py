@@ -60,7 +60,9 @@ def _keys(scores: np.ndarray) -> tuple[np.ndarray, int]:
     reach = scores.max(axis=1, keepdims=True) - low
     scale = np.divide(LEVELS, reach, out=np.zeros_like(reach), where=reach > 0)
     kind, bits = (np.uint32, 10) if m <= 1024 else (np.uint64, 32)
-    keys = ((scores - low) * scale).astype(kind)
+    above = scores - low if low.any() else scores
+    # rounding adds less than 1 to the highest, so that it stays below 2^22
+    keys = (above * scale).astype(kind)
     keys <<= kind(bits)
     keys |= np.arange(m, dtype=kind)
     return keys, bits

@@ -167,7 +167,7 @@ def histories_of(
     row = asked.get_indexer(user)
     weight = np.concatenate([known.weight, np.full(len(searched), SEARCH_WEIGHT)])
     if half_life is not None:
-        instant = pd.concat([known.timestamp, searched.timestamp]).to_numpy()
+        instant = np.concatenate([_ticks(known.timestamp), _ticks(searched.timestamp)])
         weight = weight * 0.5 ** (_moments_since(user, instant) / half_life)
     n, cut = len(asked), len(known)
     column = shop.index.get_indexer(known.item_id)
@@ -176,6 +176,11 @@ def histories_of(
         _matrix(row[:cut], column, weight[:cut], (n, len(shop))),
         _matrix(row[cut:], searched.column.to_numpy(), weight[cut:], (n, len(shop.categories))),
     )
+
+
+def _ticks(timestamp: pd.Series) -> np.ndarray:
+    """Instants as whole microseconds: numbers sort faster than time stamps."""
+    return pd.DatetimeIndex(timestamp).as_unit("us").asi8
 
 
 def _moments_since(user: np.ndarray, instant: np.ndarray) -> np.ndarray:
