@@ -203,7 +203,7 @@ def _one(
     future: Future, given: _Given, world: World, seed: int, replication: int, policies: int
 ) -> dict[str, np.ndarray]:
     """Sums of one replication by policy, each of shape (policies,)."""
-    v = uniform(seed, replication, future.key, "outcome")
+    v = uniform(seed, replication, future.mixed_key, "outcome", mixed=True)
     bought = np.count_nonzero(v < future.p0)
     mine = v[given.at]
     anyway, buys = mine < given.p0, mine < given.p0 + given.tau

@@ -12,6 +12,7 @@ import pyarrow as pa
 from precmark.errors import InputError, Problem
 from precmark.simulate import CATEGORIES, Config
 from precmark.simulate.config import COUPON_SPACING_DAYS
+from precmark.simulate.draws import mix
 from precmark.source import Dataset
 
 _COLUMNS = ("decision_id", "user_number", "key", "timestamp", "p0", "rank")
@@ -74,6 +75,11 @@ class Future:
     def key(self) -> np.ndarray:
         """Key of each decision, shape (n,)."""
         return self.decisions["key"].to_numpy(dtype=np.uint64)
+
+    @cached_property
+    def mixed_key(self) -> np.ndarray:
+        """:attr:`key` as :func:`precmark.simulate.uniform` takes it with ``mixed=True``."""
+        return mix(self.key)
 
     @cached_property
     def at_us(self) -> np.ndarray:

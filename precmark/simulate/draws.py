@@ -28,16 +28,19 @@ def mix(x: np.ndarray) -> np.ndarray:
     doi:10.1145/2660193.2660195.
     """
     with np.errstate(over="ignore"):
-        x = (np.asarray(x, dtype=np.uint64) + _GOLDEN).astype(np.uint64)
-        x ^= x >> np.uint64(30)
+        x = (np.asarray(x, dtype=np.uint64) + _GOLDEN).astype(np.uint64, copy=False)
+        shifted = x >> np.uint64(30)
+        x ^= shifted
         x *= _MIX1
-        x ^= x >> np.uint64(27)
+        x ^= np.right_shift(x, np.uint64(27), out=shifted)
         x *= _MIX2
-        x ^= x >> np.uint64(31)
+        x ^= np.right_shift(x, np.uint64(31), out=shifted)
     return x
 
 
-def uniform(seed: int, replication: int, key: np.ndarray, purpose: str) -> np.ndarray:
+def uniform(
+    seed: int, replication: int, key: np.ndarray, purpose: str, *, mixed: bool = False
+) -> np.ndarray:
     """One number in (0, 1) for each key; the same for equal arguments, whatever came before.
 
     Policies that decide about the same decisions therefore meet the same luck.
@@ -50,6 +53,9 @@ def uniform(seed: int, replication: int, key: np.ndarray, purpose: str) -> np.nd
         What the draw is about, e.g. the decision.
     purpose : str
         What the draw is for; draws for different purposes are independent.
+    mixed : bool
+        `key` went through :func:`mix` already: saves half of the work where the same keys are
+        drawn for again and again. The numbers are the same.
 
     Returns
     -------
@@ -60,8 +66,11 @@ def uniform(seed: int, replication: int, key: np.ndarray, purpose: str) -> np.nd
     state = np.zeros(1, dtype=np.uint64)
     for part in salt:
         state = mix(state ^ part)
-    bits = mix(mix(np.asarray(key, dtype=np.uint64)) ^ state)
-    return ((bits >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+    bits = mix((key if mixed else mix(key)) ^ state)
+    drawn = (bits >> np.uint64(11)).astype(np.float64)
+    drawn += 0.5
+    drawn *= 2.0**-53
+    return drawn
 
 
 def normal(seed: int, replication: int, key: np.ndarray, purpose: str) -> np.ndarray:
