@@ -339,7 +339,7 @@ def test_grim_names_the_counts_beside():
     """Of 1,031 sessions, 38 are 3.69 % and 39 are 3.78 %: 3.76 % is between."""
     finding = grim(share=q("0.0376", "share of sessions"), total=q(1031))
     assert finding.verdict == BAD
-    assert "38 of 1,031 is 3.6857%" in finding.why and "39 of 1,031 is 3.7827%" in finding.why
+    assert "38 of 1,031 is 3.686%" in finding.why and "39 of 1,031 is 3.783%" in finding.why
     assert grim(share=q("0.0378"), total=q(1031)).computed == "39 of 1,031"
 
 

@@ -4,7 +4,14 @@ from precmark.audit.checks import CHECKS, arguments_of, run_check
 from precmark.audit.files import AuditClaim, claims_files, load
 from precmark.audit.finding import Finding
 from precmark.audit.quantities import Interval, Quantity
-from precmark.audit.table import audit, scorecard, scored
+from precmark.audit.table import (
+    audit,
+    checks_used,
+    differences,
+    scorecard,
+    scored,
+    shares_and_counts,
+)
 
 __all__ = [
     "CHECKS",
@@ -14,9 +21,12 @@ __all__ = [
     "Quantity",
     "arguments_of",
     "audit",
+    "checks_used",
     "claims_files",
+    "differences",
     "load",
     "run_check",
     "scorecard",
     "scored",
+    "shares_and_counts",
 ]

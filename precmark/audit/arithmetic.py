@@ -12,15 +12,16 @@ from fractions import Fraction
 from functools import reduce
 from operator import add, mul
 
-from precmark.audit.expressions import evaluate, parse
+from precmark.audit.expressions import evaluate, parse, written
 from precmark.audit.finding import (
     CONSISTENT,
     CONTRADICTED,
     Finding,
     compare,
     open_when_unbounded,
+    sentence,
 )
-from precmark.audit.quantities import Interval, Quantity
+from precmark.audit.quantities import Interval, Quantity, number
 from precmark.errors import InputError
 
 WHOLE = Quantity(Fraction(1), unit="share")
@@ -201,8 +202,8 @@ def formula(*, expression: str, printed: Quantity, **symbols: Quantity) -> Findi
     face = {name: Interval(q.value, q.value) for name, q in symbols.items()}
     value = evaluate(tree, face)
     found = evaluate(tree, {name: q.interval for name, q in symbols.items()})
-    figures = ", ".join(f"{name} = {q.text}" for name, q in symbols.items())
-    return compare(f"{expression} with {figures} is", value.low, found, printed)
+    texts = {name: number(q.value, like=q, more=0) for name, q in symbols.items()}
+    return compare(f"{written(tree, texts)} is", value.low, found, printed)
 
 
 def same(*, values: Sequence[Quantity]) -> Finding:
@@ -220,6 +221,6 @@ def same(*, values: Sequence[Quantity]) -> Finding:
         return Finding(CONSISTENT, f"{places} places have {texts}.", texts)
     return Finding(
         CONTRADICTED,
-        f"{apart[0][0].name} and {apart[0][1].name} are printed for the same quantity.",
+        sentence(f"{apart[0][0].name} and {apart[0][1].name} stand for the same quantity."),
         " and ".join(dict.fromkeys(q.text for q in values)),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 from fractions import Fraction
@@ -94,6 +95,13 @@ def evaluate(tree: ast.expr, values: Mapping[str, Interval]) -> Interval:
     cuts = [[(name, piece) for piece in _cut(values[name], pieces)] for name in again]
     found = [_value(tree, {**values, **dict(chosen)}) for chosen in product(*cuts)]
     return Interval(min(f.low for f in found), max(f.high for f in found))
+
+
+def written(tree: ast.expr, texts: Mapping[str, str]) -> str:
+    """`tree` as a reader writes it, with `texts` in the place of names."""
+    names = "|".join(map(re.escape, texts)) or "(?!)"
+    shown = re.sub(rf"\b({names})\b", lambda found: texts[found[1]], ast.unparse(tree))
+    return shown.replace(" * ", " × ")
 
 
 def _cut(interval: Interval, pieces: int) -> list[Interval]:

@@ -44,9 +44,9 @@ def ends(interval: Interval) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def span(interval: Interval, *, like: Quantity, more: int = 2) -> str:
-    """`interval` in words: its two ends, or the one number that it holds."""
-    low, high = (number(end, like=like, more=more) for end in (interval.low, interval.high))
+def span(interval: Interval, *, like: Quantity) -> str:
+    """`interval` in words: its two ends, or the one number that they show as."""
+    low, high = (number(end, like=like) for end in (interval.low, interval.high))
     return low if low == high else f"{low} to {high}"
 
 
@@ -76,11 +76,16 @@ def compare(
     like = like or printed
     computed = number(value, like=like)
     given = f"{lead} {computed}"
-    if found.low != found.high:
-        given += f" ({span(found, like=like)} for all that the digits leave open)"
+    if (open_to := span(found, like=like)) != computed:
+        given += f" ({open_to} for all that the digits leave open)"
     agrees = found.meets(printed.interval)
     tail = f", which agrees with {printed.text}." if agrees else f", not {printed.text}."
     return Finding(CONSISTENT if agrees else CONTRADICTED, given + tail, computed, ends(found))
+
+
+def sentence(text: str) -> str:
+    """`text` with a capital at its start."""
+    return text[:1].upper() + text[1:]
 
 
 def open_when_unbounded(check: Callable[..., Finding]) -> Callable[..., Finding]:

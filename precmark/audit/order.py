@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
 
-from precmark.audit.finding import CONSISTENT, CONTRADICTED, OPEN, Finding, ends
+from precmark.audit.finding import CONSISTENT, CONTRADICTED, OPEN, Finding, ends, sentence
 from precmark.audit.quantities import Quantity
 from precmark.errors import InputError
 
@@ -32,7 +32,7 @@ def ranking(
         why = f"{top.name} is {word} than {best.name}"
         more = len(ahead) - 1
         why += f", and so {'is' if more == 1 else 'are'} {more} more." if more else "."
-        return Finding(CONTRADICTED, why[:1].upper() + why[1:], top.text)
+        return Finding(CONTRADICTED, sentence(why), top.text)
     count = f"{len(beaten)} of {len(others)}"
     if len(beaten) == len(others):
         next_one = (max if up else min)(others, key=lambda o: o.value)
@@ -76,12 +76,11 @@ def monotone(
 def at_most(*, smaller: Quantity, larger: Quantity) -> Finding:
     """Whether a figure that cannot exceed another one does not."""
     gap = smaller.interval - larger.interval
-    both = f"{smaller.name} against {larger.name}"
     if gap.low > 0:
-        why = f"The first cannot exceed the second, but does: {both}."
+        why = f"{smaller.value_first} is more than {larger.value_first} allows."
         return Finding(CONTRADICTED, why, smaller.text, ends(gap))
-    return Finding(CONSISTENT, f"The first does not exceed the second: {both}.", smaller.text,
-                   ends(gap))  # fmt: skip
+    why = f"{smaller.value_first} is no more than {larger.value_first}."
+    return Finding(CONSISTENT, why, smaller.text, ends(gap))
 
 
 def within(*, value: Quantity, low: Quantity, high: Quantity) -> Finding:

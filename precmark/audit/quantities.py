@@ -166,6 +166,11 @@ class Quantity:
         """The figure in words with its value, for sentences."""
         return f"{self.what} ({self.text})" if self.what else self.text
 
+    @property
+    def value_first(self) -> str:
+        """The value with the figure in words, for sentences."""
+        return f"{self.text} ({self.what})" if self.what else self.text
+
 
 @dataclass(frozen=True)
 class _Cut(Quantity):
@@ -185,12 +190,18 @@ def decimals(quantity: Quantity) -> int:
     return next((d for d in range(6) if (quantity.value * 10**d).denominator == 1), 6)
 
 
-def number(value: Fraction | float, *, like: Quantity, more: int = 2) -> str:
-    """`value` in the unit of `like`, with `more` decimals than `like` is printed with."""
-    places = decimals(like)
-    if like.is_share:
-        return f"{float(value) * 100:,.{max(places - 2, 0) + more}f}%"
-    return f"{float(value):,.{places + more}f}"
+def number(value: Fraction | float, *, like: Quantity, more: int | None = None) -> str:
+    """`value` in the unit of `like`, with `more` decimals than `like` is printed with.
+
+    Where `more` is None, one or two more; none for a whole number beside a whole number.
+    """
+    places = max(decimals(like) - 2, 0) if like.is_share else decimals(like)
+    shown = float(value) * 100 if like.is_share else float(value)
+    if more is None:
+        more = 2 if places < 2 else 1
+        if like.whole and not like.is_share and (shown == int(shown) or abs(shown) >= 1000):
+            more = 0
+    return f"{shown:,.{places + more}f}" + ("%" if like.is_share else "")
 
 
 def cut_off(argument: object) -> object:

@@ -68,12 +68,7 @@ def implied_matthews(
     face = centre.matthews if math.isfinite(centre.matthews) else float(np.median(possible))
     found = Interval(exact(min(possible)), exact(max(possible)))
     lead += f" imply {centre.prevalence:.1%} positives and a Matthews correlation of"
-    return compare(lead, face, found, matthews, like=_three_decimals(matthews))
-
-
-def _three_decimals(quantity: Quantity) -> Quantity:
-    """What shows a coefficient with one decimal more than it is printed with."""
-    return Quantity(quantity.value, max(quantity.half_width * 10, Fraction(1, 20000)))
+    return compare(lead, face, found, matthews)
 
 
 def accuracy_between(

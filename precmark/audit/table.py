@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from precmark.audit.checks import printed_text, run_check
+from precmark.audit.checks import CHECKS, printed_text, run_check
+from precmark.audit.counts import ONE_ITEM
 from precmark.audit.files import AuditClaim
+from precmark.audit.finding import CONTRADICTED, OPEN
 from precmark.chapters import VERDICTS, verdicts_of
 
 if TYPE_CHECKING:
@@ -83,6 +85,84 @@ def scored(run: Run) -> pd.DataFrame:
             rows.append((row.id, paper, place or row.place, row.claim, row.paper, row.ours,
                          row.verdict, row.why, row.chapter))  # fmt: skip
     return pd.DataFrame(rows, columns=list(SCORED)).astype("str")
+
+
+def differences(claims: Iterable[AuditClaim]) -> pd.DataFrame:
+    """Every difference between two shares that the claims test, with its 95% interval.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a claim whose check is ``two_proportions``: ``id``, ``paper``, ``place``,
+        ``compared`` (the two figures in words), ``difference``, ``low``, ``high`` (first less
+        second, as shares), ``verdict``.
+    """
+    rows = []
+    for claim in claims:
+        if claim.check != "two_proportions":
+            continue
+        one, other = (claim.arguments[f"share{i}"] for i in (1, 2))
+        finding = run_check(claim.check, claim.arguments)
+        compared = f"{one.what or one.text} less {other.what or other.text}"
+        rows.append(
+            (claim.id, claim.paper, claim.place, compared, float(one.value - other.value),
+             *finding.interval, finding.verdict)
+        )  # fmt: skip
+    columns = ["id", "paper", "place", "compared", "difference", "low", "high", "verdict"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def shares_and_counts(claims: Iterable[AuditClaim]) -> pd.DataFrame:
+    """Every share that GRIM can refute, with the two shares next to it that a count can give.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a claim whose check is ``grim`` and could fail: ``id``, ``paper``, ``place``,
+        ``share`` (in words), ``cases``, ``printed``, ``half_width`` (of its rounding), ``below``
+        and ``above`` (the nearest shares of a whole number of cases), ``verdict``.
+    """
+    rows = []
+    for claim in claims:
+        if claim.check != "grim":
+            continue
+        finding = run_check(claim.check, claim.arguments)
+        if finding.verdict == OPEN:
+            continue
+        share, total = claim.arguments["share"], claim.arguments["total"]
+        items = claim.arguments.get("items", ONE_ITEM)
+        cases = int(total.value * items.value)
+        below = int(share.value * cases)
+        rows.append(
+            (claim.id, claim.paper, claim.place, share.what, cases, float(share.value),
+             float(share.half_width), below / cases, (below + 1) / cases, finding.verdict)
+        )  # fmt: skip
+    columns = ["id", "paper", "place", "share", "cases", "printed", "half_width", "below", "above",
+               "verdict"]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
+
+
+def checks_used(audited: pd.DataFrame) -> pd.DataFrame:
+    """The checks as a table: what each asks, how many claims use it, how many it contradicts.
+
+    Parameters
+    ----------
+    audited : pandas.DataFrame
+        See :func:`audit`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``check``, ``asks``, ``claims``, ``contradicted``; in the order of
+        :data:`precmark.audit.CHECKS`, those that no claim uses too.
+    """
+    rows = []
+    for name, check in CHECKS.items():
+        used = audited[audited["check"] == name]
+        first = (check.__doc__ or "").strip().splitlines()[0].rstrip(".")
+        bad = int((used["verdict"] == CONTRADICTED).sum())
+        rows.append((name, first.replace("`", ""), len(used), bad))
+    return pd.DataFrame(rows, columns=["check", "asks", "claims", "contradicted"])
 
 
 def scorecard(claims: pd.DataFrame) -> pd.DataFrame:
