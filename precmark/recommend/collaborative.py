@@ -100,7 +100,7 @@ class Als(_Factors):
 
 
 def als_model(factors: int, seed: int):
-    """The library's model with our settings. Its threads share no sums: any number gives one result."""
+    """The library's model with our settings; its result depends on no number of threads."""
     with warnings.catch_warnings():
         # it warns of BLAS threads; the sizes here are small
         warnings.simplefilter("ignore", RuntimeWarning)

@@ -197,7 +197,7 @@ def entries(chosen: Chosen, *, seed: int = 0, categories: bool = True) -> dict[s
 def fit_all(
     models: Mapping[str, Entry], events: pd.DataFrame, items: pd.DataFrame
 ) -> dict[str, Recommender]:
-    """Each of `models` fitted on the same `events`; hybrids that differ in a alone share one fit."""
+    """Each of `models` fitted on the same `events`; hybrids with another a share one fit."""
     fitted: dict[str, Recommender] = {}
     shared: dict[tuple, HybridRecommender] = {}
     for name, entry in models.items():
