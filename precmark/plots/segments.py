@@ -22,9 +22,9 @@ STEPS = (
     ("Profile of\neach user", "Tables 1-3", "02"),
     ("Segments", "section 4.1, step 1", "03"),
     ("Churn risk,\none model a segment", "sections 4.1, 4.2", "04, 05"),
-    ("Offers: what\nwould suit whom", "section 4.3", ""),
-    ("Coupons to those\nat high risk", "Table 6", ""),
-    ("Sales", "Table 7", ""),
+    ("Offers: what\nwould suit whom", "section 4.3", "06"),
+    ("Coupons to those\nat high risk", "Table 6", "07"),
+    ("Sales", "Table 7", "08"),
 )
 """The steps of the paper's Figure 1 in our words, where each is described, and its chapter here."""
 
@@ -52,8 +52,8 @@ def flow(here: str = "03") -> tuple[Figure, pd.DataFrame]:
         )  # fmt: skip
         ax.text(x + 0.44, y + 0.6, step, ha="center", va="center", fontsize=8.2, weight="bold")
         many = "chapters" if "," in chapter else "chapter"
-        said = f"{many} {chapter}" if chapter else "a later part"
-        ax.text(x + 0.44, y + 0.3, f"{place}\n{said}", ha="center", va="center", fontsize=7.5)
+        said = f"{place}\n{many} {chapter}"
+        ax.text(x + 0.44, y + 0.3, said, ha="center", va="center", fontsize=7.5)
     arrow = {"arrowstyle": "-|>", "color": "#444444"}
     for (x, y), (to_x, to_y) in pairwise(places):
         if y != to_y:
@@ -62,7 +62,7 @@ def flow(here: str = "03") -> tuple[Figure, pd.DataFrame]:
             leave, arrive = (0.86, 0.02) if to_x > x else (0.02, 0.86)
             start, end = (x + leave, y + 0.5), (to_x + arrive, y + 0.5)
         ax.annotate("", end, start, arrowprops=arrow)
-    rows = [(s.replace("\n", " "), p, c or "later") for s, p, c in STEPS]
+    rows = [(s.replace("\n", " "), p, c) for s, p, c in STEPS]
     return fig, pd.DataFrame(rows, columns=["step", "place in the paper", "chapter"])
 
 
