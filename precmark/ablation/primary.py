@@ -52,9 +52,9 @@ def primary_comparisons(
 
     Notes
     -----
-    The interval is difference ± critical x standard deviation over the draws, where critical is the
-    95 % quantile of the largest |difference of a draw - mean| / standard deviation over all
-    comparisons (max-|t|), so that their dependence counts.
+    The interval is ``difference ± critical x standard deviation`` over the draws; ``critical``
+    is the 95 % quantile of the largest ``|difference of a draw - mean| / standard deviation`` over
+    all comparisons (the largest absolute t), so that their dependence counts.
 
     References
     ----------
