@@ -20,12 +20,9 @@ from precmark.metrics import (
     confusion_from_rates,
     equal_count_bins,
     point_metrics,
-    read_thresholds,
-    thresholds_table,
 )
 from precmark.metrics.inputs import checked, named
 from precmark.metrics.measures import areas, from_sums, known, rank, sums
-from precmark.tables import read_table, write_table
 
 # six rows by hand: scores with a tie, threshold 0.5
 HAND_Y = [1, 0, 1, 0, 0, 1]
@@ -281,18 +278,6 @@ def test_threshold_between_neighbouring_floats_parts_them():
         found = choose_threshold([0, 1], [low, high])
         assert low < found.value <= high and found.score == 1
         low = high
-
-
-def test_thresholds_are_stored_and_read_back(tmp_path):
-    chosen = {
-        "cnn": choose_threshold([0, 0, 1, 1], [0.1, 0.2, 0.6, 0.9]),
-        "floor": choose_threshold([0, 1], [0.1, 0.2], "youden"),
-    }
-    path = write_table(thresholds_table(chosen), tmp_path / "thresholds.parquet")
-    assert read_thresholds(read_table(path)) == chosen
-    assert read_thresholds(thresholds_table({})) == {}
-    with pytest.raises(InputError, match=r"thresholds\.score: missing"):
-        read_thresholds(thresholds_table(chosen).drop(columns="score"))
 
 
 def test_bad_criterion_and_costs_are_told_together():

@@ -349,17 +349,6 @@ def test_architecture_draws_every_layer_with_its_shape_in_order():
     assert shown.equation.tolist() == ["", "10"]
 
 
-def test_layer_bars_carry_their_shares():
-    fig, shown = networks.layer_bars(COSTS)
-    left, right = fig.axes
-    assert [p.get_width() for p in left.patches] == [c.parameters for c in COSTS]
-    total = sum(c.multiply_adds for c in COSTS)
-    assert f" 163,840 ({163840 / total:.0%})" in [t.get_text() for t in right.texts]
-    assert " 33 (<1%)" in [t.get_text() for t in left.texts]
-    assert shown.multiply_adds.sum() == total
-    assert_fits(fig)
-
-
 def test_receptive_field_counts_the_steps_seen():
     fig, shown = networks.receptive_field({"one": 1, "conv": 3, "wide": 17, "all": 99}, 20)
     assert shown.steps_seen.tolist() == [1, 3, 17, 20]

@@ -17,8 +17,6 @@ from precmark.metrics.thresholds import (
     CRITERIA,
     Threshold,
     choose_threshold,
-    read_thresholds,
-    thresholds_table,
 )
 
 __all__ = [
@@ -41,8 +39,6 @@ __all__ = [
     "metrics_table",
     "paired",
     "point_metrics",
-    "read_thresholds",
     "reliability_table",
-    "thresholds_table",
     "wide",
 ]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from precmark.errors import InputError, Problem
 from precmark.metrics.inputs import checked
@@ -135,32 +133,3 @@ def _goodness(
     spread = np.sqrt(positives * negatives) * np.sqrt(chosen * (rows - chosen))
     product = hit * rejected - false_alarm * missed
     return np.divide(product, spread, out=np.full(len(hit), -np.inf), where=spread > 0)
-
-
-def thresholds_table(thresholds: Mapping[str, Threshold]) -> pd.DataFrame:
-    """A row a model to be stored: ``model`` and the fields of its :class:`Threshold`."""
-    return pd.DataFrame(
-        [{"model": model} | vars(threshold) for model, threshold in thresholds.items()],
-        columns=["model", *(f.name for f in fields(Threshold))],
-    )
-
-
-def read_thresholds(table: pd.DataFrame) -> dict[str, Threshold]:
-    """The thresholds that :func:`thresholds_table` laid out, by model.
-
-    Raises
-    ------
-    InputError
-        When a column is missing.
-    """
-    names = ["model", *(f.name for f in fields(Threshold))]
-    missing = [n for n in names if n not in table]
-    if missing:
-        raise InputError(
-            [Problem(f"thresholds.{n}: missing", "Choose the thresholds again.") for n in missing]
-        )
-    rows = table[names].itertuples(index=False)
-    return {
-        str(r.model): Threshold(float(r.value), str(r.criterion), float(r.score), float(r.share))
-        for r in rows
-    }

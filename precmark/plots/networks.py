@@ -101,29 +101,6 @@ def architecture(
     return fig, table
 
 
-def layer_bars(costs: Sequence[LayerCost]) -> tuple[Figure, pd.DataFrame]:
-    """Parameters and multiply-adds of each layer, as bars with their numbers."""
-    table = _costs_table(costs)
-    at = np.arange(len(table))
-    fig, axes = figures.new(1, 2, size=(7.2, 0.9 + 0.3 * len(table)), sharey=True)
-    for i, (ax, column) in enumerate(zip(axes, ("parameters", "multiply_adds"), strict=True)):
-        values = table[column]
-        ax.barh(at, values, height=0.6, color=figures.COLOURS[i], hatch=figures.HATCHES[i],
-                ec="white")  # fmt: skip
-        for y, value in enumerate(values):
-            share = value / max(values.sum(), 1)
-            said = "<1%" if 0 < share < 0.005 else f"{share:.0%}"
-            ax.text(value, y, f" {value:,} ({said})", va="center", fontsize=8)
-        ax.set_xlim(0, 1.5 * max(values.max(), 1))
-        ax.set_xlabel(column.replace("_", "-") + (" a decision" if i else ""))
-        ax.set_yticks(at, table.layer, fontsize=9)
-        ax.set_ylim(len(table) - 0.4, -0.6)
-        ax.xaxis.set_major_formatter(lambda v, _: f"{v:,.0f}")
-        ax.xaxis.get_major_locator().set_params(nbins=4)
-        ax.grid(axis="y", visible=False)
-    return fig, table
-
-
 def receptive_field(fields: Mapping[str, int], steps: int) -> tuple[Figure, pd.DataFrame]:
     """Which of the `steps` input steps each layer's value at one middle step can see.
 
