@@ -20,7 +20,7 @@ from precmark.runs import Run
 from precmark.sequences import Sequences, read_sequences, write_sequences
 from precmark.simulate import SCALES, Config, simulate
 from precmark.simulate.config import DECISIONS_PER_DAY
-from precmark.tables import read_table, write_table
+from precmark.tables import read_table
 
 HISTORY_DAYS = 365
 """How far back a decision's history reaches."""
@@ -34,6 +34,7 @@ HISTORY_COLUMNS = (
     "text",
 )  # fmt: skip
 _ASKED = re.compile(r"simulated store, (\w+) scale, world (\w+), seed (\d+)")
+TRUTH_OF_USERS = ["user_number", "deal_response", "cell", "first", "second"]
 _TRUTH = ["decision_id", "session_id", "user_number", "key", "timestamp", "p0", "rank", "y0"]
 
 
@@ -98,11 +99,28 @@ def future_store(
             "where the simulated store gives its coupons. Run chapter 04 with its defaults."
         )
     for _ in range(3):
-        nested = _made(run, config, seed)
-        sequences = _sequences(nested, learnt)
-        if len(sequences) >= decisions:
+        store = store_of(run, config, learnt, f"future-{seed}")
+        if len(store.sequences) >= decisions:
             break
         config = replace(config, days=config.days + 15)
+    return store
+
+
+def store_of(run: Run, config: Config, learnt: Sequences, name: str) -> FutureStore:
+    """The store of `config`, in a run of its own below ``cache/futures`` of `run`.
+
+    Parameters
+    ----------
+    run : Run
+    config : Config
+        Without coupons.
+    learnt : Sequences
+        Whose task and channels its sequences get.
+    name : str
+        Of the nested run's folder.
+    """
+    nested = _made(run, config, name)
+    sequences = _sequences(nested, learnt)
     return FutureStore(nested, sequences, _truth(nested, sequences, config))
 
 
@@ -152,7 +170,7 @@ def calendar_for(decisions: int) -> tuple[str, int]:
     raise InputError(f"{decisions:,} decisions are more than the simulator makes in a future.")
 
 
-def _made(run: Run, config: Config, seed: int) -> Run:
+def _made(run: Run, config: Config, name: str) -> Run:
     """The nested run of `config`; made where it is not there."""
     from precmark.prepare import Request, Wanted, prepare
 
@@ -161,12 +179,12 @@ def _made(run: Run, config: Config, seed: int) -> Run:
     wanted = Wanted(simulate=config.scale, world=config.world, seed=config.seed, engine="duckdb")
     fields = {name: v for name, v in asdict(config).items() if name not in ("scale", "world")}
     request = Request(
-        f"future {seed} of {run.card['parameters']['data']}",
+        f"{name} of {run.card['parameters']['data']}",
         signature,
         lambda: simulate(config.scale, world=config.world, **fields),
         wanted,
     )
-    folder = run.path / "cache" / "futures" / f"{seed}-{signature[:8]}"
+    folder = run.path / "cache" / "futures" / f"{name}-{signature[:8]}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     made = prepare(folder, request, wanted, {}, say=lambda line: None)
     made.table_path("contract/events").unlink(missing_ok=True)  # the sessions hold them again
@@ -226,7 +244,7 @@ def _truth(nested: Run, sequences: Sequences, config: Config) -> Future:
     shop = ids[ids.kind == "shop"]
     return Future(
         decisions=found.drop(columns=["session_id", "y0"]),
-        users=read_table(nested.truth / "users.parquet"),
+        users=read_table(nested.truth / "users.parquet", TRUTH_OF_USERS),
         sessions=len(shop),
         # Each buyer after a decision buys in one session, that of the decision or a later one.
         early_buyers=int(shop.purchased.sum()) - int(truth.y0.sum()),
@@ -319,47 +337,3 @@ def _decision_rows(events: pd.DataFrame, session_code: np.ndarray, k: int) -> np
     kth = clicks[number == k - 1]
     place = pd.Index(sessions[number == k - 1]).get_indexer(session_code)
     return kth[place]
-
-
-def placed_segments(
-    run: Run,
-    learnt: Sequences,
-    store: FutureStore,
-    *,
-    every_days: int = 30,
-    seed: int = 0,
-    n_jobs: int = 2,
-) -> tuple[np.ndarray, np.ndarray]:
-    """The segment of each decision of the run and of its future, by one frozen map.
-
-    The map is chapter 03's, fitted on the run's profiles as of the end of its training part; every
-    decision is placed by the latest profile of its user that was taken before it
-    (:mod:`precmark.churn.segments_at`). Both are kept beside the future's tables.
-
-    Returns
-    -------
-    array of int64, shape (decisions of the run,)
-    array of int64, shape (decisions of the future,)
-    """
-    from precmark.churn.segments_at import fitted_map, map_code, place, snapshot_days, training_end
-    from precmark.segments import SomSegments
-
-    run.need("segments/segments")
-    number = SomSegments.load(run.results / "segments" / "map.json").n_segments
-    zone = run.source.timezone
-    asked = [run.card["fingerprint"], store.run.card["signature"], number, every_days, seed]
-    asked += [len(learnt), learnt.task.to_json(), map_code()]
-    digest = hashlib.sha256("\0".join(map(str, asked)).encode()).hexdigest()[:12]
-    paths = [store.run.path / "cache" / f"segments-{digest}-{part}.parquet" for part in "ab"]
-    if all(path.exists() for path in paths):
-        return tuple(read_table(path).segment.to_numpy() for path in paths)
-    fitted = fitted_map(run, fit_on=training_end(learnt, zone), n_segments=number, seed=seed)
-    found = []
-    for whose, sequences, path in zip(
-        (run, store.run), (learnt, store.sequences), paths, strict=True
-    ):
-        days = snapshot_days(sequences.decisions.timestamp, zone, every_days)
-        segments = place(whose, sequences.decisions, fitted, days=days, n_jobs=n_jobs)
-        write_table(pd.DataFrame({"segment": segments}), path)
-        found.append(segments)
-    return tuple(found)
