@@ -128,7 +128,9 @@ class Drawn:
         """First less second: the difference and its 95 % interval."""
         i, j = self.names.index(first), self.names.index(second)
         low, high = percentiles(self.draws[i] - self.draws[j])
-        return float(self.values[i] - self.values[j]), float(low), float(high)
+        found = (self.values[i] - self.values[j], low, high)
+        # equal lists give equal means up to the last digits of a sum
+        return tuple(round(float(value), 12) + 0.0 for value in found)
 
 
 def resampled(
