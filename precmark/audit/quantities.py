@@ -28,7 +28,7 @@ def exact(number: object) -> Fraction:
 
 @dataclass(frozen=True)
 class Interval:
-    """All numbers from `low` to `high`, both included; +, -, *, / and whole powers are exact.
+    """All numbers from `low` to `high`, both included; arithmetic and whole powers are exact.
 
     An operation returns the smallest interval that holds every result, provided that no figure
     stands twice in the expression; where one does, the interval may be wider.
