@@ -63,7 +63,7 @@ def metric_dots(
     metrics : names of :data:`precmark.metrics.METRICS`
         A panel each, three in a row; models stand in the order of the first, best on top.
     groups : mapping of model to group, optional
-        Models of a group share colour and mark.
+        Models of a group share colour and mark; groups take them in the order given.
     """
     shown = table[table.metric.isin(metrics)]
     value = shown.pivot(index="model", columns="metric", values="value")
@@ -79,8 +79,10 @@ def metric_dots(
         ax.axis("off")
     for ax, metric in zip(axes.flat, metrics, strict=False):
         here = shown[shown.metric == metric].set_index("model")
-        for i, name in enumerate(group.unique()):
+        for i, name in enumerate(dict.fromkeys((groups or {"": ""}).values())):
             at = np.flatnonzero(group == name)
+            if not len(at):
+                continue
             r = here.loc[models[at]]
             whiskers(ax, r.value, at, r.low, r.high, i=i, label=name or None)
         if CONSTANT in here.index and np.isfinite(here.value[CONSTANT]):

@@ -47,7 +47,7 @@ def alpha_curves(
 
 
 def one_user(ranks: pd.DataFrame, alpha: float) -> tuple[Figure, pd.DataFrame]:
-    """One user's products by both ranks; the ten best are filled, what was touched has a ring.
+    """One user's products by both ranks, all and the corner with the ten, which are numbered.
 
     Parameters
     ----------
@@ -57,27 +57,44 @@ def one_user(ranks: pd.DataFrame, alpha: float) -> tuple[Figure, pd.DataFrame]:
     alpha : float
         a; the line joins what has the tenth item's r'.
     """
-    fig, ax = figures.new(size=(7.2, 4.2))
-    listed, others = ranks[ranks.listed > 0], ranks[ranks.listed == 0]
+    fig, (whole, near) = figures.new(1, 2, size=(7.2, 3.9))
+    listed = ranks[ranks.listed > 0]
+    for ax, scale in ((whole, 0.6), (near, 1.0)):
+        _ranked(ax, ranks, scale)
+        if len(listed) and 0 < alpha < 1:
+            x = np.array([-1.0, 2.0])
+            y = (listed.r.min() - alpha * x) / (1 - alpha)
+            ax.plot(x, y, color="#444444", ls="--", lw=1.1)
+        ax.set(xlabel="collaborative rank, r_CF", ylabel="content rank, r_CB")
+    whole.set(xlim=(-0.04, 1.05), ylim=(-0.04, 1.08), title="all products")
+    near.set_title("around the list")
+    for axis, column in (("x", "r_cf"), ("y", "r_cb")):
+        low = listed[column].min() if len(listed) else 0.0
+        room = max(0.25 * (1 - low), 0.002)
+        getattr(near, f"set_{axis}lim")(low - room, 1 + room)
+        near.locator_params(axis=axis, nbins=4)
+    for row in listed.itertuples():
+        near.annotate(str(row.listed), (row.r_cf, row.r_cb), xytext=(6, -9), fontsize=8,
+                      textcoords="offset points")  # fmt: skip
+    legend_below(fig, whole)
+    return fig, ranks
+
+
+def _ranked(ax, ranks: pd.DataFrame, scale: float) -> None:
+    """Products as marks: grey, filled where listed, ringed where touched or wanted."""
+    style = {"ls": "none", "mfc": "none", "mew": 1.5}
+    others = ranks[ranks.listed == 0]
     ax.plot(others.r_cf, others.r_cb, ls="none", marker=".", ms=4, color="#9a9a9a", zorder=1,
             label="a product")  # fmt: skip
-    ax.plot(listed.r_cf, listed.r_cb, ls="none", marker="o", ms=6, color=figures.COLOURS[0],
-            label="in the list of ten")  # fmt: skip
-    for column, mark, colour, size in (
-        ("touched", "s", figures.COLOURS[1], 11), ("wanted", "D", figures.COLOURS[4], 15)
-    ):  # fmt: skip
+    listed = ranks[ranks.listed > 0]
+    ax.plot(listed.r_cf, listed.r_cb, ls="none", marker="o", ms=6 * scale,
+            color=figures.COLOURS[0], label="in the list of ten")  # fmt: skip
+    for column, mark, colour, size, label in (
+        ("touched", "s", figures.COLOURS[1], 10, "touched before"),
+        ("wanted", "D", figures.COLOURS[4], 13, "wanted afterwards"),
+    ):
         r = ranks[ranks[column]]
-        ax.plot(r.r_cf, r.r_cb, ls="none", marker=mark, ms=size, mfc="none", mec=colour, mew=1.6,
-                label={"touched": "touched before", "wanted": "wanted next"}[column])  # fmt: skip
-    if len(listed) and 0 < alpha < 1:
-        x = np.array([0.0, 1.0])
-        ax.plot(x, (listed.r.min() - alpha * x) / (1 - alpha), color="#444444", ls="--", lw=1.1)
-    ax.set(
-        xlim=(-0.03, 1.04), ylim=(-0.03, 1.06), xlabel="collaborative rank within the user, r_CF",
-        ylabel="content rank, r_CB",
-    )  # fmt: skip
-    legend_below(fig, ax)
-    return fig, ranks
+        ax.plot(r.r_cf, r.r_cb, marker=mark, ms=size * scale, mec=colour, label=label, **style)
 
 
 def by_clicks(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -43,9 +44,7 @@ class ItemItem:
 
     def fit(self, liking: csr_matrix) -> ItemItem:
         """Learn the cosines between items."""
-        from implicit.nearest_neighbours import CosineRecommender
-
-        model = CosineRecommender(K=self.neighbours, num_threads=1)
+        model = _library("nearest_neighbours").CosineRecommender(K=self.neighbours, num_threads=1)
         with warnings.catch_warnings():
             # it tells itself that it transposed the matrix
             warnings.filterwarnings("ignore", message="Method expects CSR input")
@@ -104,12 +103,17 @@ def als_model(factors: int, seed: int):
     with warnings.catch_warnings():
         # it warns of BLAS threads; the sizes here are small
         warnings.simplefilter("ignore", RuntimeWarning)
-        from implicit.cpu.als import AlternatingLeastSquares
-
-        return AlternatingLeastSquares(
+        return _library("cpu.als").AlternatingLeastSquares(
             factors=factors, regularization=0.1, alpha=10.0, iterations=15, num_threads=0,
             random_state=seed,
         )  # fmt: skip
+
+
+def _library(module: str):
+    """A module of implicit, whose progress bars miss a widget that nobody needs."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        return import_module(f"implicit.{module}")
 
 
 class Svd(_Factors):

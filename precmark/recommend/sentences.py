@@ -101,12 +101,13 @@ def on_quality(quality: pd.DataFrame, models: Mapping[str, Entry]) -> str:
     floors = order[[models[m].family == "floor" for m in order.index]]
     top = floors.iloc[0]
     hits = _read(quality, "hit rate").value
+    mine = "It" if best.name == "hybrid" else f"The hybrid has {table.value['hybrid']:.3f} and"
     return (
         f"**{models[best.name].title}** has the highest {JUDGE}, {best.value:.3f} "
-        f"[{best.low:.3f}, {best.high:.3f}]. The hybrid has {table.value['hybrid']:.3f}, and its "
-        f"ten hold something wanted in {hits['hybrid']:.0%} of the occasions; ten items drawn at "
-        f"random do in {hits['random']:.0%}. The best of the floors is *{models[top.name].title}* "
-        f"with {top.value:.3f}: it learns nothing from other users."
+        f"[{best.low:.3f}, {best.high:.3f}]. {mine} finds something wanted with its ten in "
+        f"{hits['hybrid']:.0%} of the occasions; ten items drawn at random do in "
+        f"{hits['random']:.0%}. The best of the floors is *{models[top.name].title}* with "
+        f"{top.value:.3f}, without any model."
     )
 
 
@@ -187,8 +188,10 @@ def on_cold_items(table: pd.DataFrame, models: Mapping[str, Entry]) -> str:
     text = f"Of the wanted products that were made cold, the ten hold: {listed(parts) or 'none'}. "
     if blind:
         text += f"{listed(blind)} cannot list any of them. "
+    if not any(models[m].family == "part" and m != "content" for m in found.index):
+        return text.rstrip()
     return text + (
-        "The collaborative models list some because products that nobody touched are served by "
+        "A collaborative model lists some because products that nobody touched are served by "
         "their content rank."
     )
 
@@ -198,7 +201,7 @@ def on_categories(
 ) -> str:
     """How often the coupon's category is that of what is wanted next."""
     rate = table.set_index("model")
-    best = rate.hit_rate.idxmax()
+    best = [models[m].title for m in rate.index[rate.hit_rate == rate.hit_rate.max()]]
     mine = rate.loc["hybrid"]
     text = (
         f"The hybrid's category is that of the next item {WANTED[wanted]} in "
@@ -218,7 +221,7 @@ def on_categories(
             "The floor that matters is the category that the user looked at last: it "
             f"{said} (hybrid minus floor: {gap(row)}). "
         )
-    return text + f"{models[best].title} has the highest rate."
+    return text + f"The highest rate of all: {listed(best)}."
 
 
 def on_paper(table: pd.DataFrame) -> str:
@@ -232,8 +235,8 @@ def on_paper(table: pd.DataFrame) -> str:
         f"{ratio:.1f} times its conversion. Our category is right {rate['hybrid']:.0%} of the time "
         f"against {rate['random']:.0%} at random, {rate['hybrid'] / rate['random']:.1f} times as "
         "often. The two ratios are not the same thing: being right about what somebody is going to "
-        "buy is not making them buy it. How much of the one becomes the other is the subject of "
-        "the next chapter."
+        "buy is not making them buy it. How much of the one becomes the other is what the coupon "
+        "ablation asks."
     )
 
 
@@ -252,7 +255,7 @@ def answer(
         "neither": "The hybrid is not better than its parts by more than chance",
     }[parts]
     value = _read(quality, JUDGE).value
-    alone, part = lone_part(against, models), own_part(models)
+    alone, part = lone_part(models), own_part(models)
     if alone is not None:
         said = f"Mixing both parts brings nothing here: validation leaves {alone} alone"
     text = f"{said} ({JUDGE} {value['hybrid']:.2f}"
@@ -287,7 +290,7 @@ def parts_verdict(against: pd.DataFrame, models: Mapping[str, Entry]) -> str:
     return "second" if "second" in mine else "first" if mine == {"first"} else "neither"
 
 
-def lone_part(against: pd.DataFrame, models: Mapping[str, Entry]) -> str | None:
+def lone_part(models: Mapping[str, Entry]) -> str | None:
     """The part that the hybrid consists of where its a is 0 or 1, in words; else None."""
     title = models["hybrid"].title
     if title.endswith("a = 1)"):

@@ -40,8 +40,13 @@ def titled(table: pd.DataFrame, models: Mapping[str, Entry]) -> pd.DataFrame:
 
 
 def groups(models: Mapping[str, Entry]) -> dict[str, str]:
-    """The family of each model, both in words."""
-    return {entry.title: FAMILIES[entry.family] for entry in models.values()}
+    """The family of each model, both in words; families in the order of :data:`FAMILIES`."""
+    return {
+        entry.title: words
+        for family, words in FAMILIES.items()
+        for entry in models.values()
+        if entry.family == family
+    }
 
 
 def features_table(content: Content) -> pd.DataFrame:

@@ -39,7 +39,7 @@ def verdicts(
     """
     simulated = chapter.run.source.simulated
     rows = against.set_index("model")
-    own, alone = ["content", own_part(models)], lone_part(against, models)
+    own, alone = ["content", own_part(models)], lone_part(models)
     chapter.verdict(
         id="gu-hybrid-beats-parts",
         claim="Collaborative and content scores together recommend better than either alone",
@@ -86,6 +86,7 @@ def _category(
     if (blind == "second").any():
         favours = "second"
     mine = rate.loc["hybrid"]
+    those = listed(models[m].title for m in beaten) if beaten else "none"
     chapter.verdict(
         id="gu-recommendation-finds-category",
         claim="The hybrid finds the category that a user likes", place="Gu, section 4.3",
@@ -94,5 +95,5 @@ def _category(
         f"{rate.hit_rate['random']:.0%}",
         verdict=verdict_of(favours, first_claimed=True, simulated=simulated),
         why="Judged against a random and the most popular category, which know nothing of "
-        f"the user; of all floors it beats {listed(models[m].title for m in beaten) if beaten else 'none'}.",
+        f"the user; of all floors it beats {those}.",
     )  # fmt: skip
