@@ -327,6 +327,43 @@ def test_rows_whose_sales_no_discount_explains_by_hand():
     assert sales.above_free() == expected
 
 
+def test_only_holders_counted_twice_lift_those_rows_above_their_sales():
+    every = {o: figures_of(o) for o in OPTIONS}
+    for form in sales.FORMS:
+        reading = Reading("printed", "printed", "none", form)
+        most = {o: by_hand(every, o, reading, 0.15) for o in sales.above_free()}
+        above = [value > every[o].s for o, value in most.items()]
+        assert all(above) if form == "on top" else not any(above)
+
+
+def test_no_meaning_of_growth_gives_the_printed_growths():
+    every = {o: figures_of(o) for o in OPTIONS}
+    found = sales.growth_readings()
+    assert set(found.index) == set(sales.GROWTHS) - {"printed"}
+    for meaning, row in found.iterrows():
+        # the sales of a rate of 1 without discount are 1 + growth
+        reading = Reading("printed", meaning, "none", "share of sessions")
+        growth = {
+            o: (by_hand(every, o, reading, 0) / 100 - 1) / every[o].r for o in OPTIONS
+        }  # fmt: skip
+        miss = [abs(growth[o] - every[o].g) for o in OPTIONS]
+        assert row["largest miss"] == pytest.approx(max(miss), abs=0.03)
+        assert row["largest miss"] < max(miss)
+        assert row.rows <= sum(m < 0.03 for m in miss)
+    assert found.rows.max() < 4
+    assert found.rows.is_monotonic_decreasing
+
+
+@given(*[st.floats(-5, 5)] * 4)
+def test_the_gap_of_two_intervals_is_the_way_between_their_ends(a, b, c, d):
+    one, other = (
+        sales.readings.Interval(min(p), min(p), max(p)) for p in ((a, b), (c, d))
+    )  # fmt: skip
+    inside = max(one.low, other.low) <= min(one.high, other.high)
+    ends = [abs(x - y) for x in (a, b) for y in (c, d)]
+    assert sales.readings.gap_of(one, other) == (0 if inside else min(ends))
+
+
 def test_the_implied_base_gives_the_printed_growth_back():
     rows = sales.row_by_row().set_index("option")
     for option in OPTIONS:
@@ -426,6 +463,36 @@ def test_without_any_caused_order_purchases_are_counted():
     assert found.true == 100
 
 
+def test_the_spread_of_the_truth_is_that_of_the_futures():
+    options = pd.DataFrame([
+        option_row("1", incremental=2.0, order_value=40.0, discount=10.0),
+        option_row("2", discount=4.0),
+    ])  # fmt: skip
+    values = np.linspace(0, 100, 41)
+    drawn = pd.DataFrame({"world": "w", "budget": "b", "policy": "1", "order_value": values,
+                          "discount": 10.0})  # fmt: skip
+    plain = sales.formula_against_truth(options, 0.15)
+    found = sales.formula_against_truth(options, 0.15, drawn)
+    # 2.5 % and 97.5 % of 0, 2.5, ... 100, less 10, of the 21 purchases of 20 without coupons
+    ends = [100 + 100 * (v - 10) / (21 * 20) for v in (2.5, 97.5)]
+    assert found.loc[0, ["true_low", "true_high"]].tolist() == pytest.approx(ends)
+    assert found.loc[1, ["true_low", "true_high"]].isna().all()
+    assert plain.true_low.isna().all()
+    pd.testing.assert_frame_equal(
+        plain.drop(columns=["true_low", "true_high"]),
+        found.drop(columns=["true_low", "true_high"]),
+    )
+    other = sales.formula_against_truth(options, 0.15, drawn.drop(columns="budget"))
+    assert other.true_low.isna().all()
+
+
+def test_the_papers_own_rates_are_the_main_budget():
+    table = pd.DataFrame({"budget": ["equal coupons", "paper rates", "equal coupons"]})
+    assert list(sales.main_budget(table).index) == [1]
+    assert list(sales.main_budget(table.drop(index=1)).index) == [0, 2]
+    assert sales.main_budget(table.iloc[:0]).empty
+
+
 def test_a_table_without_its_columns_is_refused():
     with pytest.raises(InputError, match="lacks c1_n, discount"):
         sales.formula_against_truth(
@@ -512,6 +579,16 @@ def test_where_the_truth_is_known_it_decides_on_the_return(bests, verdict):
     assert found["ours"].startswith(f"best in {bests.count('4')} of 2")
 
 
+def test_without_a_discount_or_a_truth_the_return_is_open():
+    notes = Notes()
+    table = sales.table7()
+    counted = compare(sales.paper_counts(), 0.0, draws=200)
+    none = sales.returns(pd.DataFrame([option_row("4", world="no_effect", discount=1.0)]))
+    for best in (None, none):
+        sales.sales_verdicts(notes, sales.row_by_row(), sales.ranked(table), counted, best)
+        assert notes.kept["gu-option4-best-return"]["verdict"] == "undecided"
+
+
 def test_sentences_on_rows_name_the_rows_that_cannot_be():
     text = sentences.on_rows(sales.row_by_row())
     assert "For options 2, 3 and 4" in text
@@ -565,7 +642,7 @@ def test_the_truth_is_drawn_by_world():
     rows = [option_row(p, world=w, incremental=1.0, order_value=20.0, discount=1.0)
             for w, p in itertools.product(worlds, "146")]  # fmt: skip
     truth = sales.formula_against_truth(pd.DataFrame(rows), 0.15)
-    fig, drawn = plots.against_truth(truth, "b")
+    fig, drawn = plots.against_truth(truth)
     titles = [ax.get_title() for ax in fig.axes if ax.get_title()]
-    assert titles == [sentences.world_name(w) for w in worlds]
+    assert titles == [sentences.world_title(w) for w in worlds]
     assert len(drawn) == 12

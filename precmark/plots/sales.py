@@ -14,7 +14,7 @@ from precmark import figures
 from precmark.plots.churn import legend_below, whiskers
 from precmark.sales.estimate import Estimate, estimate
 from precmark.sales.readings import OPTIONS
-from precmark.sales.sentences import world_name
+from precmark.sales.sentences import world_title
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -113,17 +113,17 @@ def break_even(found: Estimate) -> tuple[Figure, pd.DataFrame]:
     return fig, table
 
 
-def against_truth(table: pd.DataFrame, budget: str) -> tuple[Figure, pd.DataFrame]:
+def against_truth(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     """By world, what the formula says of each policy and what its coupons truly did to sales.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        :func:`precmark.sales.formula_against_truth`; policies "1" to "6" are drawn.
-    budget : str
-        Whose rows are drawn.
+        :func:`precmark.sales.formula_against_truth` of one budget; policies "1" to "6" are drawn.
     """
-    shown = table[(table.budget == budget) & table.policy.isin(list("123456"))]
+    from matplotlib.ticker import MaxNLocator
+
+    shown = table[table.policy.isin(list("123456"))]
     worlds, policies = list(shown.world.unique()), sorted(shown.policy.unique())
     rows = -(-len(worlds) // 3)
     fig, axes = figures.new(
@@ -138,13 +138,15 @@ def against_truth(table: pd.DataFrame, budget: str) -> tuple[Figure, pd.DataFram
         ends = found[["estimated", "estimated_free"]].to_numpy()
         ax.hlines(at, ends.min(axis=1), ends.max(axis=1), color=figures.COLOURS[1], lw=5,
                   alpha=0.75, label="the formula, with and without discount")  # fmt: skip
-        ax.plot(found.true, at, marker="o", ms=6, ls="none", color=figures.COLOURS[0],
-                label="the truth, net of the discount")  # fmt: skip
+        whiskers(ax, found.true, at, found.true_low, found.true_high, i=0,
+                 label="the truth, net of the discount")  # fmt: skip
         ax.axvline(100, color="#444444", ls="--", lw=1.1)
-        ax.set_title(world_name(world), fontsize=9.5)
-        ax.set_yticks(at, [f"option {p}" for p in policies], fontsize=9)
+        ax.set_title(world_title(world), fontsize=9.5)
+        ax.set_yticks(at, found.title, fontsize=8.5)
         ax.set_ylim(len(policies) - 0.5, -0.5)
         ax.tick_params(axis="x", labelbottom=True)
-    fig.supxlabel("sales, 100 without coupons", fontsize=10)
+        ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
+    for i in range(max(0, len(worlds) - axes.shape[1]), len(worlds)):
+        axes.flat[i].set_xlabel("sales, 100 without coupons", fontsize=9)
     legend_below(fig, axes[0, 0])
     return fig, shown

@@ -18,6 +18,7 @@ from precmark.sales.readings import (
     above_free,
     every_reading,
     growth_of,
+    growth_readings,
     implied_base,
     ranked,
     rate_of,
@@ -25,7 +26,7 @@ from precmark.sales.readings import (
     sales_of,
     table7,
 )
-from precmark.sales.truth import formula_against_truth, returns
+from precmark.sales.truth import formula_against_truth, main_budget, returns
 from precmark.sales.uncertain import Counts, compare, paper_counts
 from precmark.sales.verdicts import sales_verdicts
 
@@ -47,8 +48,10 @@ __all__ = [
     "every_reading",
     "formula_against_truth",
     "growth_of",
+    "growth_readings",
     "implied_base",
     "input_problems",
+    "main_budget",
     "paper_counts",
     "ranked",
     "rate_of",

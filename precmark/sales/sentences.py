@@ -14,32 +14,44 @@ from precmark.sales.readings import (
     GROWTHS,
     OPTIONS,
     RATES,
+    SAME,
     Reading,
     above_free,
+    gap_of,
+    growth_of,
+    printed,
+    rate_of,
 )
+from precmark.sales.truth import main_budget
 
-WORLD_NAMES = {
-    "no_effect": "no effect",
+WHO_RESPONDS = {
+    "no_effect": "nobody responds",
     "persuadable_risk": "likely leavers respond",
     "lost_causes": "the middle responds",
     "sure_things": "near-buyers respond",
-    "orthogonal": "response unrelated to risk",
+    "orthogonal": "unrelated to risk",
 }
-"""The worlds of the simulated store as a chart or a sentence names them."""
+"""Who responds to a coupon in each world of the simulated store."""
 
 
 def world_name(world: str) -> str:
-    """A world in words."""
-    return WORLD_NAMES.get(world, world.replace("_", " "))
+    """A world in words, e.g. ``"lost causes"``."""
+    return world.replace("_", " ")
+
+
+def world_title(world: str) -> str:
+    """A world as a panel is headed: its name and who responds."""
+    who = WHO_RESPONDS.get(world)
+    return f"{world_name(world)}\n({who})" if who else world_name(world)
 
 
 def on_rows(rows: pd.DataFrame) -> str:
     """Which printed figures of Table 7 follow from Table 6, and which rows cannot be at all."""
-    rate = (rows["rate printed"] - rows["rate from counts"]).abs() > 0.0001
-    growth = (rows["growth printed"] - rows["growth from C-2"]).abs() > 0.001
+    rate = sum(gap_of(printed(o, "rate"), rate_of(o, "sessions")) > SAME for o in OPTIONS)
+    growth = sum(gap_of(printed(o, "growth"), growth_of(o, "C-2")) > SAME for o in OPTIONS)
     text = (
-        f"In {int(rate.sum())} of {len(rows)} rows the printed rate is not the one that the "
-        f"sessions of Table 6 give, and in {int(growth.sum())} the printed growth is not C-1 over "
+        f"In {rate} of {len(rows)} rows the printed rate is not the one that the "
+        f"sessions of Table 6 give, and in {growth} the printed growth is not C-1 over "
         "C-2. The growth would follow from a conversion without coupons of "
         f"{listed(f'{v:.2%}' for v in rows['base implied'])} instead of the printed "
         f"{listed(f'{v:.2%}' for v in rows['C-2'])}. "
@@ -54,7 +66,7 @@ def on_rows(rows: pd.DataFrame) -> str:
         text += (
             f"For {_options(above)} the printed sales are above what printed rate and growth give "
             f"if the coupons cost nothing at all ({listed(gaps)}): it would take a surcharge, not "
-            "a discount, to get there."
+            "a discount, to get there, or holders who are counted twice."
         )
     return text
 
@@ -116,8 +128,8 @@ def on_calculator(found: Estimate) -> str:
     text = (
         f"With {found.rate:.2%} of the sessions holding a coupon of {found.discount:.0%}, a growth "
         f"of {found.growth:+.0%} and a margin of {found.margin:.0%}, sales are estimated at "
-        f"**{found.sales:.2f}**, of which {found.given:.2f} were given away, and the profit "
-        f"changes by **{signed(found.profit, 2)}**, in hundredths of the sales without coupons. "
+        f"**{found.sales:.2f}** after {found.given:.2f} of discount, and the profit changes "
+        f"by **{signed(found.profit, 2)}**, in hundredths of the sales without coupons. "
     )
     if np.isfinite(found.return_on_discount):
         text += f"Each unit of discount brings {signed(found.return_on_discount, 2)} of profit. "
@@ -137,13 +149,13 @@ def on_calculator(found: Estimate) -> str:
 
 def on_truth(table: pd.DataFrame) -> str:
     """The formula against the truth by world, for the paper's complete option."""
-    four = table[(table.policy == "4") & (table.budget == table.budget.iloc[0])]
+    shown = main_budget(table)
+    four = shown[shown.policy == "4"]
     parts = [
         f"{world_name(r.world)}: estimated {r.estimated:.2f}, true {r.true:.2f}"
         for r in four.itertuples()
     ]
     text = f"Option 4 (*{four.budget.iloc[0]}*): {'; '.join(parts)}. " if len(four) else ""
-    shown = table[table.budget == table.budget.iloc[0]]
     wrong = shown[np.sign((shown.estimated - 100).round(3)) != np.sign((shown.true - 100).round(3))]
     worst = shown.loc[shown.gap.abs().idxmax()]
     return text + (
@@ -181,12 +193,12 @@ def answer(order: pd.DataFrame, truth: pd.DataFrame | None) -> str:
     above = above_free()
     if above:
         text += (
-            f"{_options(above).capitalize()} sell more than their own rate and growth allow even "
-            "if the coupons are free. "
+            f"{_options(above).capitalize()} sell{'' if len(above) > 1 else 's'} more than rate "
+            "and growth allow even if the coupons are free. "
         )
     if truth is not None and len(truth):
-        none = truth[(truth.world == "no_effect") & truth.policy.isin(OPTIONS)]
-        none = none[none.budget == truth.budget.iloc[0]]
+        none = main_budget(truth)
+        none = none[(none.world == "no_effect") & none.policy.isin(OPTIONS)]
         if len(none):
             text += (
                 "In a simulated store where coupons do nothing but cost money, the formula reports "
@@ -210,8 +222,8 @@ def printed_twice() -> dict[str, str]:
     }  # fmt: skip
 
 
-def rows_in_words(rows: pd.DataFrame) -> pd.DataFrame:
-    """:func:`precmark.sales.row_by_row` as the page prints it."""
+def rows_in_words(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """:func:`precmark.sales.row_by_row` as the page prints it: rate and growth, then sales."""
     shares = ["rate printed", "rate from counts", "growth printed", "growth from C-2",
               "base implied", "C-2"]  # fmt: skip
     points = ["sales printed", "no discount", "discounted"]
@@ -220,19 +232,18 @@ def rows_in_words(rows: pd.DataFrame) -> pd.DataFrame:
     text[points] = rows[points].map("{:.2f}".format)
     text["discount implied"] = rows["discount implied"].map("{:.1%}".format)
     headings = {"no discount": "most without discount", "discounted": "with discount"}
-    return text.rename(columns=headings)
+    sales = ["option", *points, "discount implied"]
+    return text[["option", *shares]], text[sales].rename(columns=headings)
 
 
 def readings_in_words(order: pd.DataFrame, most: int = 25) -> pd.DataFrame:
     """The nearest readings of :func:`precmark.sales.ranked` as the page prints them."""
     shown = order.head(most)
     tables = {"rate": RATES, "growth": GROWTHS, "discount": DISCOUNTS, "form": FORMS}
-    text = pd.DataFrame({name: shown[name].map(words) for name, words in tables.items()})
-    for option in OPTIONS:
-        text[f"option {option}"] = shown[f"option {option}"].map("{:.2f}".format)
+    numbers = [*(f"option {option}" for option in OPTIONS), "largest miss"]
+    text = shown[numbers].map("{:.2f}".format)
     text["rows that agree"] = shown.rows.astype(str)
-    text["largest miss"] = shown["largest miss"].map("{:.2f}".format)
-    return text
+    return text.assign(**{name: shown[name].map(words) for name, words in tables.items()})
 
 
 def printed_abstract() -> tuple[float, float, float, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from precmark.ablation.tables import PAPER_RATES
 from precmark.errors import InputError, Problem
 from precmark.sales.estimate import estimate
 
@@ -13,7 +14,22 @@ NEEDED = ("world", "budget", "policy", "title", "c1", "c1_n", "c2_all", "c2_all_
 """Columns that :func:`formula_against_truth` reads of ``ablation/options``."""
 
 
-def formula_against_truth(options: pd.DataFrame, discount: float) -> pd.DataFrame:
+def main_budget(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `table` under the paper's own rates; without any, under its first budget.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        With a column ``budget``, e.g. ``ablation/options``.
+    """
+    budgets = list(table["budget"].unique())
+    wanted = PAPER_RATES if PAPER_RATES in budgets else next(iter(budgets), PAPER_RATES)
+    return table[table["budget"] == wanted]
+
+
+def formula_against_truth(
+    options: pd.DataFrame, discount: float, replications: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """The paper's estimate from a policy's C-1 and C-2, beside what its coupons truly did to sales.
 
     Parameters
@@ -22,6 +38,9 @@ def formula_against_truth(options: pd.DataFrame, discount: float) -> pd.DataFram
         ``ablation/options``: the columns :data:`NEEDED`, a row a world, budget and policy.
     discount : float
         What the formula takes off every purchase with a coupon, from 0, below 1.
+    replications : pandas.DataFrame, optional
+        ``ablation/replications``: ``world``, ``budget``, ``policy``, ``order_value``, ``discount``,
+        a row a future that may happen; it need not hold every budget and policy.
 
     Returns
     -------
@@ -29,10 +48,11 @@ def formula_against_truth(options: pd.DataFrame, discount: float) -> pd.DataFram
         ``world``, ``budget``, ``policy``, ``title``, ``rate``, ``growth`` (C-1 / C-2 - 1, C-2 of
         all sessions as the paper has it); ``estimated`` and ``estimated_free``: the formula with
         every purchase with a coupon discounted, and with none; ``true``: sales that the coupons
-        led to, net of the discount, 100 without coupons; ``true_30d``: the same without purchases
-        that were only pulled forward; ``gap`` = estimated - true; ``true_return``: profit at a
-        margin of 30 % for each unit of discount given (not a number where none was). Policies that
-        gave no coupon are left out.
+        led to, net of the discount, 100 without coupons, and ``true_low``, ``true_high``, the
+        middle 95 % of `replications` (not a number without); ``true_30d``: the same without
+        purchases that were only pulled forward; ``gap`` = estimated - true; ``true_return``: profit
+        at a margin of 30 % for each unit of discount given (not a number where none was). Policies
+        that gave no coupon are left out.
 
     Raises
     ------
@@ -76,7 +96,24 @@ def formula_against_truth(options: pd.DataFrame, discount: float) -> pd.DataFram
         true_30d=100 * (1 + later / worth),
     )
     found["gap"] = found.estimated - found.true
+    found = found.join(_spread(replications, found, worth), on=_KEYS)
     return found.assign(true_return=rows.profit_30 / rows.discount.where(rows.discount > 0))
+
+
+_KEYS = ["world", "budget", "policy"]
+
+
+def _spread(
+    replications: pd.DataFrame | None, found: pd.DataFrame, worth: pd.Series
+) -> pd.DataFrame:
+    """``true_low`` and ``true_high`` by :data:`_KEYS`; `worth` of the sales without coupons."""
+    ends = ["true_low", "true_high"]
+    if replications is None or not set(_KEYS) <= set(replications.columns):
+        return found[_KEYS].assign(**dict.fromkeys(ends, np.nan)).set_index(_KEYS)
+    drawn = replications.merge(found[_KEYS].assign(worth=worth), on=_KEYS)
+    sales = 100 * (1 + (drawn.order_value - drawn.discount) / drawn.worth)
+    by = sales.groupby([drawn[key] for key in _KEYS])
+    return pd.DataFrame(dict(zip(ends, (by.quantile(0.025), by.quantile(0.975)), strict=True)))
 
 
 def returns(options: pd.DataFrame, margin: int = 30) -> pd.DataFrame:
