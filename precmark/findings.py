@@ -1,45 +1,132 @@
-"""The findings page: what the chapters of a run concluded, gathered from their verdicts."""
+"""The findings page: its ten sentences as a list, and the scorecard of all claims of a run."""
 
 from __future__ import annotations
 
 import pandas as pd
 
-from precmark.chapters import VERDICTS, registry, verdicts_of
+from precmark.audit import scorecard as by_paper
+from precmark.audit import scored
+from precmark.audit.table import TRIED
+from precmark.chapters import registry
+from precmark.churn.sentences import listed
+from precmark.headlines import Sentence, ten
 from precmark.runs import Run
+from precmark.sales import main_budget
+
+__all__ = [
+    "as_list",
+    "claims",
+    "claims_table",
+    "in_short",
+    "main_budget",
+    "on_chart",
+    "scorecard",
+    "ten",
+]
 
 
-def verdicts(run: Run) -> pd.DataFrame:
-    """Every verdict of `run`: see :func:`precmark.chapters.verdicts_of`."""
-    return verdicts_of(run)
+def claims(run: Run) -> pd.DataFrame:
+    """Every claim of `run` with its verdict, contradictions first (:func:`precmark.audit.scored`).
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``id``, ``paper``, ``place``, ``claim``, ``printed``, ``ours``, ``verdict``, ``why``,
+        ``chapter``. ``verdict`` is empty for claims that a chapter tries which the run lacks.
+    """
+    order = ["internally inconsistent", "not reproduced", "undecided", "holds if assumed",
+             "reproduced", "not testable with public data", ""]  # fmt: skip
+    found = scored(run)
+    rank = found["verdict"].map(order.index)
+    return found.assign(rank=rank).sort_values("rank", kind="stable").drop(columns="rank")
+
+
+_SHORT = {
+    "reproduced": ("hold", "holds"),
+    "not reproduced": ("do not", "does not"),
+    "internally inconsistent": ("are contradicted by the papers' own figures",
+                                "is contradicted by the papers' own figures"),
+    "holds if assumed": ("hold in some simulated world", "holds in some simulated world"),
+    "undecided": ("are open", "is open"),
+    "not testable with public data": ("cannot be tested with public data",) * 2,
+    "": ("wait for chapters that this copy lacks", "waits for a chapter that this copy lacks"),
+}  # fmt: skip
+"""What the page's first lines say of claims with a verdict: of several, of one."""
+
+
+def in_short(found: pd.DataFrame) -> str:
+    """How many claims of `found` (see :func:`claims`) got which verdict, as a sentence."""
+    number = found["verdict"].value_counts()
+    parts = [
+        f"{number[verdict]} {one if number[verdict] == 1 else many}"
+        for verdict, (many, one) in _SHORT.items()
+        if number.get(verdict, 0)
+    ]
+    if not parts:
+        return "No claim has been examined yet."
+    return f"Of {len(found):,} claims {listed(parts)}."
 
 
 def scorecard(found: pd.DataFrame) -> pd.DataFrame:
-    """How many claims of `found` (see :func:`verdicts`) got which verdict, a row a chapter.
+    """How many claims of `found` (see :func:`claims`) got which verdict, a row a paper.
 
     Every verdict of the study has its column, so that scorecards of two runs can be laid side by
-    side; the index holds the chapters' titles.
+    side; claims without a verdict are left out. The paper with the most claims comes first.
     """
-    counts = pd.crosstab(found["chapter"], found["verdict"])
-    counts = counts.reindex(columns=list(VERDICTS), fill_value=0)
-    counts.index = pd.Index([registry()[c].title for c in counts.index], name="chapter")
-    return counts
-
-
-def sentences(found: pd.DataFrame) -> list[str]:
-    """One sentence a verdict with its reason, those that contradict a paper first."""
-    order = ["not reproduced", "internally inconsistent", "undecided", "reproduced",
-             "holds if assumed", "not testable with public data"]  # fmt: skip
-    ranked = found.assign(rank=found["verdict"].map(order.index)).sort_values(
-        ["rank", "chapter"], kind="stable"
-    )
-    return [
-        f"{row.claim} ({row.place}): **{row.verdict}**. {row.why}" for row in ranked.itertuples()
-    ]
+    counted = by_paper(found).sort_values("all", ascending=False, kind="stable")
+    return counted.drop(columns=[TRIED, "all"])
 
 
 def claims_table(found: pd.DataFrame) -> pd.DataFrame:
-    """`found` as the page prints it: headed in words, without the reasons, which stand above it."""
-    table = found.assign(chapter=[registry()[c].title for c in found["chapter"]])
-    headings = {"chapter": "Chapter", "claim": "Claim", "place": "Place", "paper": "Paper",
-                "ours": "Here", "verdict": "Verdict"}  # fmt: skip
+    """`found` (see :func:`claims`) as the page prints it, headed in words."""
+    titles = {name: card.title for name, card in registry().items()}
+    table = found.assign(
+        chapter=found["chapter"].map(lambda c: titles.get(c, c)),
+        verdict=found["verdict"].replace("", TRIED),
+        place=found["paper"] + ", " + found["place"],
+    )
+    headings = {"claim": "Claim", "place": "Place", "printed": "Paper", "ours": "Here",
+                "verdict": "Verdict", "why": "Why", "chapter": "Chapter"}  # fmt: skip
     return table[list(headings)].rename(columns=headings)
+
+
+def as_list(sentences: list[Sentence], run: Run) -> str:
+    """`sentences` as a numbered Markdown list, each with a link to its chapter where there is one.
+
+    A chapter that was executed into `run` has a page in the run's book.
+    """
+    lines = []
+    for i, sentence in enumerate(sentences, 1):
+        title = registry()[sentence.chapter].title
+        if (run.chapters / f"{sentence.chapter}.ipynb").exists():
+            title = f"[{title}]({sentence.chapter}.html)"
+        lines.append(f"{i}. **{sentence.standing}.** {sentence.text} ({title})")
+    return "\n".join(lines)
+
+
+def on_chart(table: pd.DataFrame) -> str:
+    """What to remember of :func:`precmark.plots.findings.said_and_done`."""
+    table = table.dropna(subset=["said", "done"])
+    none = table[table.world == "no_effect"]
+    text = ""
+    if len(none):
+        text = (
+            f"Where coupons do nothing the comparison says {none.said.min():+.1f} to "
+            f"{none.said.max():+.1f} points. "
+        )
+    far = (table.said - table.done).abs()
+    text += (
+        f"Over all worlds and options the two lie {far.median():.1f} points apart in the middle "
+        f"and {far.max():.1f} at most"
+    )
+    same = [
+        rows.policy[rows.said.idxmax()] == rows.policy[rows.done.idxmax()]
+        for world, rows in table.groupby("world", sort=False)
+        if world != "no_effect"
+    ]
+    if same:
+        text += f"; they name the same best option in {sum(same)} of {len(same)} worlds"
+    return text + (
+        ". In your own shop you see only the squares, unless you hold back a random part of the "
+        "coupons of those whom you chose: then you see the dots."
+    )
