@@ -27,8 +27,8 @@ from precmark.audit.arithmetic import (
 )  # fmt: skip
 from precmark.audit.counts import grim, proportion_interval, two_proportions
 from precmark.audit.dimensions import dimensions, units_of
-from precmark.audit.expressions import evaluate, parse
-from precmark.audit.order import at_most, correlation, monotone, ranking, within
+from precmark.audit.expressions import comparison, evaluate, parse
+from precmark.audit.order import at_most, correlation, inequality, monotone, ranking, within
 from precmark.audit.quantities import Interval, Unbounded
 from precmark.audit.rates import accuracy_between, confusion, implied_matthews, p_value_from
 from precmark.chapters import VERDICTS
@@ -235,6 +235,23 @@ def test_a_contradiction_that_cutting_off_explains_is_weaker():
     assert far.verdict == BAD and "cut off" not in far.why
 
 
+def test_one_figure_with_two_values_is_said_with_its_places():
+    table, text = (
+        Quantity(v, 0.5, "pages", "page views", place)
+        for v, place in ((9438, "Table 4"), (19865, "Section 5.1"))
+    )
+    why = same(values=[table, table, text]).why
+    assert why == (
+        "Printed are 9,438 pages (Table 4) and 19,865 pages (Section 5.1), where one figure "
+        "should stand."
+    )
+    other = Quantity(9000, 0.5, "pages", "visits", "Abstract")
+    assert (
+        "(page views; Table 4) and 9,000 pages (visits; Abstract)"
+        in same(values=[table, other]).why
+    )
+
+
 # ---- expressions from a file are arithmetic and nothing else
 
 
@@ -262,7 +279,94 @@ def test_an_expression_is_arithmetic_only(expression, words):
         formula(expression=expression, printed=q("1"), a=q("1"), b=q("2"))
 
 
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        ("a + b", "write two sides"),
+        ("a == b", "write two sides"),
+        ("a < b < 3", "write two sides"),
+        ("a < 3 or a > b", "write two sides"),
+        ("a <", "is not arithmetic"),
+        ("a // 2 < b", "only + - * / **"),
+        ("a < (b < 1)", "Compare is not arithmetic"),
+        ("a < c", "name 'c' stands for no figure"),
+        ("a < 1", "figure 'b' is not used"),
+        ("open('x') < a", "only the functions"),
+    ],
+)
+def test_an_inequality_is_two_sides_of_arithmetic_only(expression, words):
+    with pytest.raises(InputError, match=words.replace("*", r"\*").replace("+", r"\+")):
+        inequality(expression=expression, a=q("1"), b=q("2"))
+
+
 # ---- order
+
+
+@pytest.mark.parametrize(
+    ("expression", "figures", "verdict"),
+    [
+        ("a <= b", {"a": "0.5", "b": "0.6"}, GOOD),
+        ("a <= b", {"a": "0.6", "b": "0.5"}, BAD),
+        ("a >= b", {"a": "0.6", "b": "0.5"}, GOOD),
+        ("a >= b", {"a": "0.5", "b": "0.6"}, BAD),
+        ("a <= b", {"a": "0.5", "b": "0.5"}, OPEN),
+        ("a < b", {"a": "0.5", "b": "0.5"}, OPEN),
+        ("a < b", {"a": "0.5", "b": "0.54"}, OPEN),  # 0.5 may be 0.549
+        ("a < b", {"a": "0.5", "b": "0.56"}, GOOD),
+        ("a > 0.5", {"a": "0.51"}, GOOD),
+        ("a > 0.5", {"a": "0.50"}, OPEN),
+        ("2 * a - 1 <= sqrt(b)", {"a": "1.0", "b": "4.0"}, GOOD),
+        ("s <= 100 * (1 + r * g)", {"s": "105.57", "r": "0.0120", "g": "3.8757"}, BAD),
+        ("s <= 100 * (1 + r * g)", {"s": "100.05", "r": "0.0107", "g": "0.2553"}, GOOD),
+    ],
+)
+def test_inequalities_by_hand(expression, figures, verdict):
+    finding = inequality(expression=expression, **{n: q(d) for n, d in figures.items()})
+    assert finding.verdict == verdict, finding
+    assert finding.why[-1] == "." and finding.computed
+
+
+def test_an_inequality_of_exact_numbers_is_decided_at_the_edge():
+    two = {"a": Quantity(2), "b": Quantity(2)}
+    found = {r: inequality(expression=f"a {r} b", **two).verdict for r in ("<=", "<", ">=", ">")}
+    assert found == {"<=": GOOD, "<": BAD, ">=": GOOD, ">": BAD}
+
+
+def test_an_inequality_says_both_sides_with_their_values():
+    finding = inequality(
+        expression="s <= 100 * (1 + r * g)", s=q("105.57"), r=q("0.0120", "share"),
+        g=q("3.8757", "share"),
+    )  # fmt: skip
+    assert finding.why == "105.57 is not at most 100 × (1 + 1.20% × 387.57%) = 104.651."
+    assert finding.computed == "105.57 against 104.651"
+    low, high = finding.interval
+    assert low == pytest.approx(105.565 - 100 * (1 + 0.01205 * 3.87575), abs=1e-9)
+    assert high == pytest.approx(105.575 - 100 * (1 + 0.01195 * 3.87565), abs=1e-9)
+    share = inequality(expression="a > 0.5", a=q("0.78", "share of stores"))
+    assert share.why == "78% is above 50%."
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.tuples(NUMBERS, NUMBERS, NUMBERS), st.tuples(HALVES, HALVES, HALVES), PLACES,
+       st.sampled_from(["<=", "<", ">=", ">"]))  # fmt: skip
+def test_an_inequality_is_decided_only_where_all_true_figures_agree(values, halves, places, op):
+    figures = [Quantity(v, h) for v, h in zip(values, halves, strict=True)]
+    verdict = inequality(
+        expression=f"a * b {op} a + c", **dict(zip("abc", figures, strict=True))
+    ).verdict
+    at = [f.interval.low + Fraction(p) * (f.interval.high - f.interval.low)
+          for f, p in zip(figures, places, strict=True)]  # fmt: skip
+    left, right = at[0] * at[1], at[0] + at[2]
+    holds = {"<=": left <= right, "<": left < right, ">=": left >= right, ">": left > right}[op]
+    if left != right:  # Ranges that share only an end are told apart.
+        assert verdict in ((GOOD, OPEN) if holds else (BAD, OPEN))
+
+
+def test_the_sides_of_a_comparison():
+    left, relation, right = comparison("a + 1 >= b", ("a", "b"))
+    values = {"a": Interval(Fraction(2), Fraction(2)), "b": Interval(Fraction(5), Fraction(5))}
+    assert relation == ">="
+    assert (evaluate(left, values).low, evaluate(right, values).low) == (3, 5)
 
 
 @pytest.mark.parametrize(
@@ -304,6 +408,10 @@ def test_bounds_by_hand():
     assert at_most(smaller=q("0.84"), larger=q("0.8")).verdict == GOOD, "0.8 may be 0.849"
     assert within(value=q("0.0286"), low=q("0.02"), high=q("0.03")).verdict == GOOD
     assert within(value=q("0.0376"), low=q("0.02"), high=q("0.03")).verdict == BAD
+    near = within(value=q("0.0303"), low=q("0.02"), high=q("0.03"))
+    assert near.verdict == GOOD and near.why.endswith("as these are rounded.")
+    over = at_most(smaller=q("0.60", "share of sales"), larger=Quantity(0.5))
+    assert over.why == "60% is more than 50%."
     assert correlation(value=q("-0.71")).verdict == GOOD
     assert correlation(value=q("1.00")).verdict == GOOD
     assert correlation(value=q("1.01")).verdict == BAD
@@ -357,6 +465,9 @@ def test_grim_tries_every_total_that_a_rounded_one_can_be():
         (("0.0241", 76328), ("0.1369", 978), "first higher", BAD),
         (("0.0241", 76328), ("0.1369", 978), "differ", GOOD),
         (("0.0500", 500), ("0.0500", 500), "differ", OPEN),
+        (("0.0241", 76328), ("0.1369", 978), "alike", BAD),
+        (("0.1369", 978), ("0.0241", 76328), "alike", BAD),
+        (("0.0500", 500), ("0.0500", 500), "alike", OPEN),
         (("0.0000", 500), ("0.0000", 500), "first higher", OPEN),
     ],
 )

@@ -119,6 +119,13 @@ def test_numbers_in_a_claim_are_exact(claims_file):
     assert audit(load(claims_file)).set_index("id").verdict["doe-best"] == "undecided"
 
 
+def test_an_inequality_in_a_file_is_checked(claims_file):
+    claims_file.write_text(PAPER.replace(RANKING, INEQUALITY))
+    found = audit(load(claims_file)).set_index("id").loc["doe-best"]
+    assert (found.check, found.verdict) == ("inequality", "reproduced")
+    assert found.why == "3.78% is above 2.86%."
+
+
 # ---- what is wrong with a file
 
 
@@ -129,6 +136,19 @@ def line_of(text: str, part: str) -> int:
     return hits[0]
 
 
+RANKING = """check = "ranking"
+[claims.figures]
+best = "table1.share"
+others = [
+  "table1.other",  # a comment with ] and "
+]
+"""
+INEQUALITY = """check = "inequality"
+expression = "a > b"
+[claims.figures]
+a = "table1.share"
+b = "table1.other"
+"""
 FAULTS = [
     ('check = "grim"', 'check = "grimm"', 'check = "grimm"', "Did you mean 'grim'"),
     ('share = "table1.share"', 'shar = "table1.share"', 'shar = "table1', "Did you mean 'share'"),
@@ -157,6 +177,11 @@ FAULTS = [
     ("value = 0.0378,", "value = 3.78,", None, "from 0 to 1"),
     ('short = "Doe"', 'shorrt = "Doe"', 'shorrt = "Doe"', "Did you mean 'short'"),
     ("[figures.table1]", "[figure.table1]", "[figure.table1]", "Did you mean 'figures'"),
+    (RANKING, INEQUALITY.replace(">", "=="), "expression =", "write two sides"),
+    (RANKING, INEQUALITY.replace("b = ", "c = "), "expression =", "name 'b' stands"),
+    (RANKING, INEQUALITY.replace("table1.other", "table1.others"), "table1.others",
+     "Did you mean 'table1.other'"),
+    (RANKING, INEQUALITY.replace('"a > b"', "3"), "expression = 3", "is no text"),
 ]  # fmt: skip
 
 

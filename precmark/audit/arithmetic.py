@@ -19,7 +19,6 @@ from precmark.audit.finding import (
     Finding,
     compare,
     open_when_unbounded,
-    sentence,
 )
 from precmark.audit.quantities import Interval, Quantity, number
 from precmark.errors import InputError
@@ -219,8 +218,16 @@ def same(*, values: Sequence[Quantity]) -> Finding:
         texts = " and ".join(dict.fromkeys(q.text for q in values))
         places = "Both" if len(values) == 2 else f"All {len(values)}"
         return Finding(CONSISTENT, f"{places} places have {texts}.", texts)
+    first, other = apart[0]
+    shown = [_placed(q, in_words=first.what != other.what) for q in (first, other)]
     return Finding(
         CONTRADICTED,
-        sentence(f"{apart[0][0].name} and {apart[0][1].name} stand for the same quantity."),
+        f"Printed are {shown[0]} and {shown[1]}, where one figure should stand.",
         " and ".join(dict.fromkeys(q.text for q in values)),
     )
+
+
+def _placed(quantity: Quantity, *, in_words: bool) -> str:
+    """A figure with its place, and what it is where the words tell it from another."""
+    beside = "; ".join(filter(None, (quantity.what if in_words else "", quantity.place)))
+    return f"{quantity.text} ({beside})" if beside else quantity.text

@@ -31,9 +31,10 @@ CHECKS: dict[str, Callable[..., Finding]] = {
         arithmetic.total, arithmetic.shares, arithmetic.ratio, arithmetic.growth,
         arithmetic.product, arithmetic.difference, arithmetic.mean, arithmetic.weighted_mean,
         arithmetic.f1, arithmetic.formula, arithmetic.same, order.ranking, order.monotone,
-        order.at_most, order.within, order.correlation, counts.grim, counts.two_proportions,
-        counts.proportion_interval, rates.implied_matthews, rates.accuracy_between,
-        rates.confusion, rates.p_value_from, dimensions, chapter, not_testable,
+        order.at_most, order.within, order.inequality, order.correlation, counts.grim,
+        counts.two_proportions, counts.proportion_interval, rates.implied_matthews,
+        rates.accuracy_between, rates.confusion, rates.p_value_from, dimensions, chapter,
+        not_testable,
     )
 }  # fmt: skip
 """Every check that a claims file may name."""
@@ -43,7 +44,8 @@ _CUTTABLE = frozenset(
     for check in (
         arithmetic.total, arithmetic.shares, arithmetic.ratio, arithmetic.growth,
         arithmetic.product, arithmetic.difference, arithmetic.mean, arithmetic.weighted_mean,
-        arithmetic.f1, arithmetic.formula, arithmetic.same, counts.grim, rates.confusion,
+        arithmetic.f1, arithmetic.formula, arithmetic.same, order.inequality, counts.grim,
+        rates.confusion,
     )
 )  # fmt: skip
 

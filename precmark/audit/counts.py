@@ -54,9 +54,9 @@ def grim(*, share: Quantity, total: Quantity, items: Quantity = ONE_ITEM) -> Fin
     wanted = share.interval
     low, high = math.ceil(total.interval.low), math.floor(total.interval.high)
     low, pieces = max(low, 1), int(items.value)
-    text = f"{float(total.value):,.0f}"
+    text = f"{float(total.value) * pieces:,.0f}"
     if (wanted.high - wanted.low) * high * pieces >= 1:
-        why = f"With {text} a count can give any figure of so many digits: this test cannot fail."
+        why = f"Of {text} a count can give any figure of so many digits: this test cannot fail."
         return Finding(OPEN, why, "any")
     for cases in range(low, high + 1):
         count = math.ceil(wanted.low * cases * pieces)
@@ -107,7 +107,7 @@ def two_proportions(
     total1: Quantity,
     share2: Quantity,
     total2: Quantity,
-    claim: Literal["first higher", "differ"] = "first higher",
+    claim: Literal["first higher", "differ", "alike"] = "first higher",
 ) -> Finding:
     """Whether the difference between two printed shares is more than chance.
 
@@ -122,12 +122,13 @@ def two_proportions(
     total1, total2 : Quantity
         How many cases each is of.
     claim : str
-        ``"first higher"`` or ``"differ"``.
+        ``"first higher"``, ``"differ"`` or ``"alike"``.
 
     Returns
     -------
     Finding
-        Undecided where the interval holds 0. `interval` is that of share 1 less share 2.
+        Undecided where the interval holds 0, whatever is claimed: no difference shown is not none
+        there. `interval` is that of share 1 less share 2.
 
     Raises
     ------
@@ -159,10 +160,11 @@ def two_proportions(
         return Finding(
             OPEN, f"{said}: chance alone can do that.", f"{first} to {last}", (low, high)
         )
-    holds = low > 0 or claim == "differ"
+    holds = claim == "differ" or (claim == "first higher" and low > 0)
+    against = {"alike": ", so they are not alike", "first higher": ", but the other way round"}
     return Finding(
         CONSISTENT if holds else CONTRADICTED,
-        f"{said}: beyond chance{'' if holds else ', but the other way round'}.",
+        f"{said}: beyond chance{'' if holds else against[claim]}.",
         f"{first} to {last}",
         (low, high),
     )

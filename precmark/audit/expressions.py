@@ -16,6 +16,7 @@ from precmark.errors import InputError
 _RISING = {"sqrt": math.sqrt, "log": math.log, "exp": math.exp}
 _CALLS = (*_RISING, "abs", "min", "max")
 _OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
+_RELATIONS = {ast.LtE: "<=", ast.Lt: "<", ast.GtE: ">=", ast.Gt: ">"}
 _PIECES = {1: 64, 2: 12, 3: 5}
 """Into how many pieces the range of each figure that stands more than once is cut, by how many such
 figures there are; each piece is computed apart, which makes the result tighter and never wrong."""
@@ -31,17 +32,52 @@ def parse(expression: str, symbols: Collection[str]) -> ast.expr:
     InputError
         Listing everything that is not arithmetic, names without a figure and the other way round.
     """
+    tree = _tree(expression, "a / b - 1")
+    _refuse(expression, [tree], symbols)
+    return tree
+
+
+def comparison(expression: str, symbols: Collection[str]) -> tuple[ast.expr, str, ast.expr]:
+    """The two sides of `expression` and what stands between them, ``<=``, ``<``, ``>=`` or ``>``.
+
+    Raises
+    ------
+    InputError
+        No comparison or more than one, and all that :func:`parse` raises for a side.
+    """
+    tree = _tree(expression, "a <= b + c")
+    if (
+        not isinstance(tree, ast.Compare)
+        or len(tree.ops) != 1
+        or type(tree.ops[0]) not in _RELATIONS
+    ):
+        raise InputError(
+            f"expression {expression!r}: write two sides with one of "
+            f"{' '.join(_RELATIONS.values())} between them. Example: a <= b + c"
+        )
+    left, right = tree.left, tree.comparators[0]
+    _refuse(expression, [left, right], symbols)
+    return left, _RELATIONS[type(tree.ops[0])], right
+
+
+def _tree(expression: str, example: str) -> ast.expr:
     try:
-        tree = ast.parse(expression, mode="eval").body
+        return ast.parse(expression.strip(), mode="eval").body
     except SyntaxError as error:
         raise InputError(
-            f"expression {expression!r} is not arithmetic ({error.msg}). Example: a / b - 1"
+            f"expression {expression!r} is not arithmetic ({error.msg}). Example: {example}"
         ) from None
-    problems = [p for node in ast.walk(tree) if (p := _problem(node))]
-    functions = {id(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
-    used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in functions}
+
+
+def _refuse(expression: str, trees: list[ast.expr], symbols: Collection[str]) -> None:
+    """Raise for whatever in `trees` is not arithmetic on exactly the names `symbols`."""
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    problems = [p for node in nodes if (p := _problem(node))]
+    functions = {id(n.func) for n in nodes if isinstance(n, ast.Call)}
+    used = {n.id for n in nodes if isinstance(n, ast.Name) and id(n) not in functions}
     problems += [
-        f"name {n!r} stands for no figure; add {n} = ..." for n in sorted(used - set(symbols))
+        f"name {n!r} stands for no figure; add it to the figures"
+        for n in sorted(used - set(symbols))
     ]
     problems += [
         f"figure {n!r} is not used; remove it or mend the expression"
@@ -49,7 +85,6 @@ def parse(expression: str, symbols: Collection[str]) -> ast.expr:
     ]
     if problems:
         raise InputError(f"expression {expression!r}: {problem}." for problem in problems)
-    return tree
 
 
 def _problem(node: ast.AST) -> str:

@@ -215,7 +215,7 @@ class _Reader:
             self.broken.add(key)
             return
         self.figures[key] = Quantity(
-            value, half_width_of(value, rounding), entry["unit"], entry["what"]
+            value, half_width_of(value, rounding), entry["unit"], entry["what"], entry["place"]
         )
 
     def claim(self, index: int, entry: dict[str, Any], short: str) -> AuditClaim | None:
@@ -241,9 +241,15 @@ class _Reader:
         try:
             run_check(made.check, made.arguments)
         except InputError as error:
-            for problem in error.problems:
-                self.say((*where, "figures"), f"claim {ident}: {problem}")
+            for problem in map(str, error.problems):
+                self.say(self.spot(where, problem), f"claim {ident}: {problem}")
         return made
+
+    def spot(self, where: tuple, problem: str) -> tuple:
+        """Where what a check refuses stands: its expression, else the claim's figures."""
+        texts = ((*where, "expression"), (*where, "figures", "expression"))
+        known = [key for key in texts if key in self.lines and problem.startswith("expression")]
+        return known[0] if known else (*where, "figures")
 
     def starts(self, where: tuple, ident: str, short: str) -> None:
         """Note an id that does not start with its paper, so that no two papers' ids can meet."""

@@ -1,13 +1,23 @@
-"""Checks of claims about order: best of a table, rising, at most, within."""
+"""Checks of claims about order: best of a table, rising, at most, within, inequalities."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import ast
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Literal
 
-from precmark.audit.finding import CONSISTENT, CONTRADICTED, OPEN, Finding, ends, sentence
-from precmark.audit.quantities import Quantity
+from precmark.audit.expressions import comparison, evaluate, written
+from precmark.audit.finding import (
+    CONSISTENT,
+    CONTRADICTED,
+    OPEN,
+    Finding,
+    ends,
+    open_when_unbounded,
+    sentence,
+)
+from precmark.audit.quantities import Interval, Quantity, beside, number
 from precmark.errors import InputError
 
 
@@ -75,9 +85,10 @@ def monotone(
 
 def at_most(*, smaller: Quantity, larger: Quantity) -> Finding:
     """Whether a figure that cannot exceed another one does not."""
+    smaller, larger = beside(smaller, larger), beside(larger, smaller)
     gap = smaller.interval - larger.interval
     if gap.low > 0:
-        why = f"{smaller.value_first} is more than {larger.value_first} allows."
+        why = f"{smaller.value_first} is more than {larger.value_first}."
         return Finding(CONTRADICTED, why, smaller.text, ends(gap))
     why = f"{smaller.value_first} is no more than {larger.value_first}."
     return Finding(CONSISTENT, why, smaller.text, ends(gap))
@@ -95,9 +106,11 @@ def within(*, value: Quantity, low: Quantity, high: Quantity) -> Finding:
         raise InputError(f"within: low ({low.text}) is above high ({high.text}). Swap them.")
     inside = value.interval.high >= low.interval.low and value.interval.low <= high.interval.high
     word = "lies" if inside else "does not lie"
+    rounded = inside and not low.value <= value.value <= high.value
+    tail = ", as these are rounded" if rounded else ""
     return Finding(
         CONSISTENT if inside else CONTRADICTED,
-        f"{value.text} {word} between {low.text} and {high.text}.",
+        f"{value.text} {word} between {low.text} and {high.text}{tail}.",
         value.text,
         ends(value.interval),
     )
@@ -112,3 +125,69 @@ def correlation(*, value: Quantity) -> Finding:
             value.text, ends(found),
         )  # fmt: skip
     return Finding(CONSISTENT, f"{value.text} lies between -1 and 1.", value.text, ends(found))
+
+
+_RELATIONS = {"<=": "at most", "<": "below", ">=": "at least", ">": "above"}
+
+
+@open_when_unbounded
+def inequality(*, expression: str, **symbols: Quantity) -> Finding:
+    """Whether two expressions of printed figures stand in the order that is claimed.
+
+    Parameters
+    ----------
+    expression : str
+        Two sides with ``<=``, ``<``, ``>=`` or ``>`` between them, e.g. ``"sales <= 100 * (1 +
+        rate * growth)"``; each side as in :func:`precmark.audit.arithmetic.formula`.
+    symbols : Quantity
+        One for each name in `expression`.
+
+    Returns
+    -------
+    Finding
+        Undecided where the digits leave both open. `interval` is that of left less right.
+
+    Raises
+    ------
+    InputError
+        No comparison, more than one, a side that is not arithmetic, a name without a figure, a
+        figure without its name.
+    """
+    left, relation, right = comparison(expression, symbols)
+    gap = evaluate(
+        ast.BinOp(left, ast.Sub(), right), {name: q.interval for name, q in symbols.items()}
+    )
+    above = gap if relation.startswith("<") else -gap
+    # Two ranges that share no more than an end are apart, as in a ranking.
+    level = above.low == above.high == 0
+    holds = relation.endswith("=") if level else above.high <= 0
+    fails = above.low >= 0 and not holds
+    shown, values = zip(*_sides(left, right, symbols), strict=True)
+    said = f"{_RELATIONS[relation]} {shown[1]}"
+    computed = " against ".join(values)
+    if not holds and not fails:
+        why = f"The digits leave open whether {shown[0]} is {said}."
+        return Finding(OPEN, why, computed, ends(gap))
+    why = f"{shown[0]} is {'' if holds else 'not '}{said}."
+    return Finding(CONSISTENT if holds else CONTRADICTED, why, computed, ends(gap))
+
+
+def _sides(
+    left: ast.expr, right: ast.expr, symbols: Mapping[str, Quantity]
+) -> list[tuple[str, str]]:
+    """Each side in words, and its value; shown as the other side where that is one figure."""
+    face = {name: Interval(q.value, q.value) for name, q in symbols.items()}
+    texts = {name: number(q.value, like=q, more=0) for name, q in symbols.items()}
+    sides = []
+    for side, other in ((left, right), (right, left)):
+        if isinstance(side, ast.Name):
+            sides.append((symbols[side.id].text, texts[side.id]))
+            continue
+        value = evaluate(side, face).low
+        fixed = isinstance(side, ast.Constant)
+        if isinstance(other, ast.Name):
+            shown = number(value, like=symbols[other.id], more=0 if fixed else None)
+        else:
+            shown = f"{float(value):,.0f}" if abs(value) >= 1000 else f"{float(value):.4g}"
+        sides.append((shown if fixed else f"{written(side, texts)} = {shown}", shown))
+    return sides

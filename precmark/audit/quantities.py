@@ -109,6 +109,8 @@ class Quantity:
         A unit that starts with "share" is shown in per cent.
     what : str
         The figure in words.
+    place : str
+        Where it is printed.
 
     Examples
     --------
@@ -120,6 +122,7 @@ class Quantity:
     half_width: Fraction = Fraction(0)
     unit: str = ""
     what: str = ""
+    place: str = ""
 
     def __post_init__(self):
         object.__setattr__(self, "value", exact(self.value))
@@ -147,7 +150,7 @@ class Quantity:
         if self.whole:
             return self
         away = self.half_width if self.value >= 0 else -self.half_width
-        return _Cut(self.value + away, self.half_width, self.unit, self.what, self.text)
+        return _Cut(self.value + away, self.half_width, self.unit, self.what, self.place, self.text)
 
     @property
     def text(self) -> str:
@@ -202,6 +205,13 @@ def number(value: Fraction | float, *, like: Quantity, more: int | None = None) 
         if like.whole and not like.is_share and (shown == int(shown) or abs(shown) >= 1000):
             more = 0
     return f"{shown:,.{places + more}f}" + ("%" if like.is_share else "")
+
+
+def beside(quantity: Quantity, other: Quantity) -> Quantity:
+    """`quantity`, shown in per cent where it is a bare number and `other` is a share."""
+    if other.is_share and quantity.unit in _BARE_UNITS:
+        return dataclasses.replace(quantity, unit="share")
+    return quantity
 
 
 def cut_off(argument: object) -> object:

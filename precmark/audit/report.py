@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _WIDE = 140
-"""Characters from which on each of the four has a column of its own."""
-
-_WIDE = 140
 """Characters of a line from which on place and verdict have columns of their own."""
 
 _STYLES = {"reproduced": "green", "internally inconsistent": "bold red", "undecided": "yellow"}
