@@ -39,6 +39,13 @@ def test_trained_tables_may_differ_a_little_and_clocks_are_left_out(tiny_run):
     assert set(before["churn/predictions"]["columns"]) == {"p"}
     run.write("churn/predictions", made.assign(p=made.p + 0.04, seconds=9.0, model="c"))
     assert reference.compare(reference.summarise(run), before, rtol=1e-6) == []
+    wide = made.assign(p=[-100.0, 100.0])  # standard deviation 141
+    run.write("churn/predictions", wide)
+    spread = reference.summarise(run)
+    run.write("churn/predictions", wide.assign(p=wide.p + 25))
+    assert reference.compare(reference.summarise(run), spread, rtol=1e-6) == []
+    run.write("churn/predictions", wide.assign(p=wide.p + 30))
+    assert len(reference.compare(reference.summarise(run), spread, rtol=1e-6)) == 1
     run.write("churn/predictions", made.assign(p=made.p + 0.1))
     assert len(reference.compare(reference.summarise(run), before, rtol=1e-6)) == 1
     run.write("churn/predictions", made.iloc[:1])
