@@ -82,7 +82,9 @@ def workspace(folder: Path | str | None = None) -> Iterator[tuple[duckdb.DuckDBP
         connection.execute(f"SET threads = {min(os.cpu_count() or 1, 8)}")
         connection.execute(f"SET temp_directory = {literal(str(work / 'spill'))}")
         connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SET enable_progress_bar = false")
+        # In a notebook without widgets the bar is off, and DuckDB refuses to be told so again.
+        if connection.execute("SELECT current_setting('enable_progress_bar')").fetchone()[0]:
+            connection.execute("SET enable_progress_bar = false")
         yield connection, work
     finally:
         connection.close()
