@@ -61,10 +61,8 @@ def one_user(ranks: pd.DataFrame, alpha: float) -> tuple[Figure, pd.DataFrame]:
     listed = ranks[ranks.listed > 0]
     for ax, scale in ((whole, 0.6), (near, 1.0)):
         _ranked(ax, ranks, scale)
-        if len(listed) and 0 < alpha < 1:
-            x = np.array([-1.0, 2.0])
-            y = (listed.r.min() - alpha * x) / (1 - alpha)
-            ax.plot(x, y, color="#444444", ls="--", lw=1.1)
+        if len(listed):
+            _level(ax, alpha, listed.r.min())
         ax.set(xlabel="collaborative rank, r_CF", ylabel="content rank, r_CB")
     whole.set(xlim=(-0.04, 1.05), ylim=(-0.04, 1.08), title="all products")
     near.set_title("around the list")
@@ -78,6 +76,16 @@ def one_user(ranks: pd.DataFrame, alpha: float) -> tuple[Figure, pd.DataFrame]:
                       textcoords="offset points")  # fmt: skip
     legend_below(fig, whole)
     return fig, ranks
+
+
+def _level(ax, alpha: float, r: float) -> None:
+    """The line of all products with this r'."""
+    style = {"color": "#444444", "ls": "--", "lw": 1.1}
+    if alpha == 1:
+        ax.axvline(r, **style)
+    else:
+        x = np.array([-1.0, 2.0])
+        ax.plot(x, (r - alpha * x) / (1 - alpha), **style)
 
 
 def _ranked(ax, ranks: pd.DataFrame, scale: float) -> None:

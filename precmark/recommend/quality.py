@@ -65,11 +65,9 @@ def quality(
         twice add no items), ``occasions``.
     """
     test = found.test
-    repeat = new_and_repeat(test)
     warm = test.users.before.to_numpy() > 0
     rows = []
-    for target, mine in (("all", None), ("new", ~repeat), ("repeat", repeat)):
-        targets = test.targets if mine is None else test.targets[mine]
+    for target, targets in _targets(test).items():
         lists = lists_of(models, test, target)
         for users, kept in (("all", np.ones(len(test), bool)), ("warm", warm)):
             people = test.users[kept]
@@ -80,6 +78,16 @@ def quality(
         lists = lists_of(models, cold)
         rows += _rows(models, lists, cold.targets, cold.users, "all", "cold", draws, seed)
     return pd.concat(rows, ignore_index=True)
+
+
+def _targets(asked: Occasions) -> dict[str, pd.DataFrame]:
+    """The targets of `asked`: all, those new to the user, and those touched before."""
+    repeat = new_and_repeat(asked)
+    return {
+        "all": asked.targets,
+        "new": asked.targets[~repeat],
+        "repeat": asked.targets[repeat],
+    }
 
 
 def _rows(models, lists, targets, people, target, users, draws, seed) -> list[pd.DataFrame]:
@@ -118,30 +126,43 @@ def against(
     found: Periods,
     first: str = "hybrid",
     *,
+    target: str = "all",
     metric: str = "nDCG",
     draws: int = 1000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """`first` less every other model on the test part, all targets.
+    """`first` less every other model on the test part.
+
+    Parameters
+    ----------
+    models, found, draws, seed
+        As in :func:`quality`.
+    first : str
+        One of `models`.
+    target : str
+        ``"all"``, ``"new"`` or ``"repeat"``: what is wanted and recommended, as in :func:`quality`.
+    metric : str
+        One of the means.
 
     Returns
     -------
     pandas.DataFrame
-        ``model`` (the other), ``metric``, ``difference``, ``low``, ``high`` (95 % over people, both
-        models on the same draws), ``favours`` (``"first"``, ``"second"`` or ``"neither"``).
+        ``model`` (the other), ``target``, ``metric``, ``difference``, ``low``, ``high`` (95 %
+        over people, both models on the same draws), ``favours`` (``"first"``, ``"second"`` or
+        ``"neither"``).
     """
-    lists = lists_of(models, found.test)
-    test = found.test
+    test, lists = found.test, lists_of(models, found.test, target)
+    targets = _targets(test)[target]
     judged = {
-        name: judge(lists[name], test.targets, test.users, model.shop_)
-        for name, model in models.items()
+        name: judge(lists[name], targets, test.users, model.shop_) for name, model in models.items()
     }
     drawn = means(judged, metric, draws=draws, seed=seed)
     rows = []
     for name in models:
         if name != first:
-            rows.append((name, metric, *drawn.difference(first, name)))
-    table = pd.DataFrame(rows, columns=["model", "metric", "difference", "low", "high"])
+            rows.append((name, target, metric, *drawn.difference(first, name)))
+    columns = ["model", "target", "metric", "difference", "low", "high"]
+    table = pd.DataFrame(rows, columns=columns)
     return table.assign(favours=favours(table))
 
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 WANTED = {"purchase": "bought", "view": "clicked"}
 """A target in words."""
 
+VERBS = {"first": "beats", "second": "loses to", "neither": "cannot be told from"}
+"""Whom an interval favours, in words of the first."""
+
 
 def on_periods(found: Periods) -> str:
     """How the log is divided and what is asked in its later parts."""
@@ -106,8 +109,12 @@ def on_quality(quality: pd.DataFrame, models: Mapping[str, Entry]) -> str:
         f"**{models[best.name].title}** has the highest {JUDGE}, {best.value:.3f} "
         f"[{best.low:.3f}, {best.high:.3f}]. {mine} finds something wanted with its ten in "
         f"{hits['hybrid']:.0%} of the occasions; ten items drawn at random do in "
-        f"{hits['random']:.0%}. The best of the floors is *{models[top.name].title}* with "
-        f"{top.value:.3f}, without any model."
+        f"{hits['random']:.0%}. "
+    ) + (
+        "The leader is a floor, a list without any model."
+        if top.name == best.name
+        else f"The best of the floors is *{models[top.name].title}* with {top.value:.3f}, without "
+        "any model."
     )
 
 
@@ -218,7 +225,7 @@ def on_categories(
             "neither": "cannot be told from the hybrid",
         }[row.favours]
         text += (
-            "The floor that matters is the category that the user looked at last: it "
+            "The floor that matters is the category that weighs most in the user's own history: it "
             f"{said} (hybrid minus floor: {gap(row)}). "
         )
     return text + f"The highest rate of all: {listed(best)}."
@@ -240,47 +247,63 @@ def on_paper(table: pd.DataFrame) -> str:
     )
 
 
+def on_fresh(fresh: pd.DataFrame) -> str:
+    """Rules and the hybrid where nobody can repeat what was touched."""
+    row = fresh.set_index("model").loc["rules"]
+    return (
+        "A rule leads from a product to another and never to itself, which counts against rules "
+        "where repeating is allowed. Among products new to the user the hybrid "
+        f"{VERBS[row.favours]} them ({gap(row)})."
+    )
+
+
 def answer(
     quality: pd.DataFrame,
     against: pd.DataFrame,
+    fresh: pd.DataFrame,
     models: Mapping[str, Entry],
     categories: pd.DataFrame | None,
 ) -> str:
-    """The answer at the head of the chapter."""
-    rows = against.set_index("model")
-    parts = parts_verdict(against, models)
-    said = {
-        "first": "The hybrid beats both of its parts",
-        "second": "The hybrid is worse than one of its parts",
-        "neither": "The hybrid is not better than its parts by more than chance",
-    }[parts]
+    """The answer at the head of the chapter; `fresh` is `against` for new products."""
+    rows, new = (table.set_index("model").favours for table in (against, fresh))
     value = _read(quality, JUDGE).value
     alone, part = lone_part(models), own_part(models)
     if alone is not None:
-        said = f"Mixing both parts brings nothing here: validation leaves {alone} alone"
-    text = f"{said} ({JUDGE} {value['hybrid']:.2f}"
-    text += f"; {models[part].title} alone {value[part]:.2f}, content {value['content']:.2f}). "
-    versus = {
-        "first": "It beats association rules",
-        "second": "Association rules beat it",
-        "neither": "It cannot be told from association rules",
-    }[rows.favours["rules"]]
-    again = {
-        "first": "and beats",
-        "second": "and loses to",
-        "neither": "and cannot be told from",
-    }[rows.favours["again"]]
-    text += f"{versus}, {again} a list of what the user touched before. "
+        text = (
+            f"Mixing brings nothing here: validation leaves {alone} alone ({JUDGE} "
+            f"{value['hybrid']:.2f}, the other part {value[_other(part, alone)]:.2f}). The list "
+        )
+    else:
+        text = f"The hybrid ({JUDGE} {value['hybrid']:.2f}) " + _and(
+            (rows["content"], f"content alone ({value['content']:.2f})"),
+            (rows[part], f"{models[part].title} alone ({value[part]:.2f})"),
+        )
+        text += ". It "
+    text += _and(
+        (rows["rules"], "association rules over all products"),
+        (new["rules"], "them among products new to the user"),
+        (rows["again"], "a list of what the user touched before"),
+    )
+    text += "."
     if categories is not None:
         rate = categories.set_index("model").hit_rate
         text += (
-            f"Its category is the right one for a coupon in {rate['hybrid']:.0%} of the occasions "
+            f" Its category is the right one for a coupon in {rate['hybrid']:.0%} of the occasions "
             f"({rate['random']:.0%} at random)"
         )
         if "same-category" in rate:
-            text += f"; the category last looked at, in {rate['same-category']:.0%}"
+            text += f"; the user's own favourite, in {rate['same-category']:.0%}"
         text += "."
     return text
+
+
+def _and(*parts: tuple[str, str]) -> str:
+    """Verbs and objects: "beats a, loses to b and cannot be told from c"."""
+    return listed(f"{VERBS[favours]} {what}" for favours, what in parts)
+
+
+def _other(part: str, alone: str) -> str:
+    return part if alone == "content" else "content"
 
 
 def parts_verdict(against: pd.DataFrame, models: Mapping[str, Entry]) -> str:

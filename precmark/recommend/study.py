@@ -181,7 +181,7 @@ def entries(chosen: Chosen, *, seed: int = 0, categories: bool = True) -> dict[s
         "again": Entry("Again (touched before)", "floor", Again),
     }
     if categories:
-        found["same-category"] = Entry("Popular in the last category", "floor", SameCategory)
+        found["same-category"] = Entry("Popular in the favourite category", "floor", SameCategory)
     found["rules"] = Entry("Association rules", "traditional", Rules)
     content = partial(HybridRecommender, chosen.collaborative, alpha=0.0, seed=seed)
     found["content"] = Entry("Content", "part", content)

@@ -23,6 +23,7 @@ TRADITIONAL = ("rules", "popular")
 def verdicts(
     chapter: Chapter,
     against: pd.DataFrame,
+    fresh: pd.DataFrame,
     models: Mapping[str, Entry],
     categories: tuple[pd.DataFrame, pd.DataFrame] | None,
 ) -> None:
@@ -31,8 +32,8 @@ def verdicts(
     Parameters
     ----------
     chapter : Chapter
-    against : pandas.DataFrame
-        See :func:`~precmark.recommend.quality.against`.
+    against, fresh : pandas.DataFrame
+        See :func:`~precmark.recommend.quality.against`; for all products, and for new ones.
     models : mapping of str to Entry
     categories : two frames, optional
         See :func:`~precmark.recommend.quality.category_hits`.
@@ -48,21 +49,33 @@ def verdicts(
         verdict=verdict_of(parts_verdict(against, models), first_claimed=True, simulated=simulated),
         why=_why_parts(models["hybrid"].title, alone),
     )  # fmt: skip
-    found = rows.loc[list(TRADITIONAL)]
+    _traditional(chapter, against, fresh, models)
+    if categories is not None:
+        _category(chapter, *categories, models, simulated)
+
+
+def _traditional(
+    chapter: Chapter, against: pd.DataFrame, fresh: pd.DataFrame, models: Mapping[str, Entry]
+) -> None:
+    """The hybrid has to win over all products and where nothing can be repeated."""
+    found, new = (table.set_index("model").loc[list(TRADITIONAL)] for table in (against, fresh))
+    favours = pd.concat([found, new]).favours
     worst = (
-        "second" if (found.favours == "second").any()
-        else "first" if (found.favours == "first").all() else "neither"
+        "second" if (favours == "second").any()
+        else "first" if (favours == "first").all() else "neither"
     )  # fmt: skip
+    among = "; ".join(f"minus {models[m].title}: {gap(new.loc[m])}" for m in TRADITIONAL)
     chapter.verdict(
         id="gu-hybrid-beats-traditional",
         claim="The hybrid beats association rules and the items' own purchase probabilities",
         place="Gu, section 1", paper="claimed, no figure",
         ours="; ".join(f"hybrid minus {models[m].title}: {gap(found.loc[m])}" for m in TRADITIONAL),
-        verdict=verdict_of(worst, first_claimed=True, simulated=simulated),
-        why=f"{JUDGE} at 10 on the same occasions.",
+        verdict=verdict_of(
+            worst, first_claimed=True, simulated=chapter.run.source.simulated
+        ),
+        why=f"{JUDGE} at 10; a rule never leads to the product itself, so new products "
+        f"count too: hybrid {among}.",
     )  # fmt: skip
-    if categories is not None:
-        _category(chapter, *categories, models, simulated)
 
 
 def _why_parts(title: str, alone: str | None) -> str:
