@@ -75,6 +75,7 @@ def swept_worlds(
     for key in asked:
         sweep, value, name = key
         rows = found[key].rows if key in found else base[base.world == name]
+        rows = rows[rows.policy.isin(MAIN)]
         parts.append(rows.assign(sweep=sweep, value=value))
     return _tidy(pd.concat(parts, ignore_index=True))
 
