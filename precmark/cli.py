@@ -240,7 +240,8 @@ def audit(
 ) -> None:
     """Check the printed figures of a paper against one another: a verdict and a reason for each.
 
-    Works on any paper: type its figures and claims into a TOML file as those in data/claims are.
+    Works on any paper: type its figures and claims into a TOML file as those in data/claims are;
+    chapter 09 of the book explains the checks.
     Exit code 0: all were checked, whatever the verdicts; 2: a file has problems, listed by line.
 
     Examples:

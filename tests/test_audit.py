@@ -11,7 +11,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix, matthews_corrcoef
 
-from precmark.audit import CHECKS, Quantity, arguments_of, run_check
+from precmark.audit import (
+    CHECKS,
+    EXAMPLES,
+    Quantity,
+    arguments_of,
+    run_check,
+    worked_examples,
+)
 from precmark.audit.arithmetic import (
     difference,
     f1,
@@ -671,3 +678,23 @@ def test_what_only_others_can_try_has_no_verdict_of_its_own():
     kept = run_check("not_testable", {"reason": "The firm's data are private"})
     assert kept.verdict == "not testable with public data" and kept.why.endswith("private.")
     assert kept.verdict in VERDICTS
+
+
+BY_HAND = {  # Each made-up example, computed on paper.
+    BAD: "total ratio mean weighted_mean same ranking monotone at_most correlation grim "
+    "implied_matthews accuracy_between p_value_from",
+    GOOD: "shares growth product difference f1 formula within inequality proportion_interval "
+    "confusion dimensions",
+    OPEN: "two_proportions",
+    "": "chapter",
+    "not testable with public data": "not_testable",
+}
+
+
+def test_every_check_has_an_example_with_the_verdict_that_a_reader_computes():
+    assert list(EXAMPLES) == list(CHECKS)
+    found = worked_examples()
+    assert found["check"].tolist() == list(CHECKS)
+    wanted = {name: verdict for verdict, names in BY_HAND.items() for name in names.split()}
+    assert found.set_index("check")["verdict"].to_dict() == wanted
+    assert all(text.endswith(".") for text in found["finds"])

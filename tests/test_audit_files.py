@@ -245,6 +245,30 @@ def test_a_file_of_another_shape_is_refused_not_crashed_on(tmp_path, text):
         load(path)
 
 
+@pytest.mark.parametrize("text", ["", "\n# nothing yet\n", "[figures.t]\n", "claims = []\n"])
+def test_a_file_without_a_claim_is_refused(tmp_path, text):
+    path = tmp_path / "x.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"x\.toml.*\[\[claims\]\]|\[paper\] is missing"):
+        load(path)
+
+
+def test_an_id_that_stands_twice_is_named_even_where_a_claim_has_other_faults(claims_file):
+    text = PAPER.replace('id = "doe-best"', 'id = "doe-grim"').replace('"ranking"', '"rankin"')
+    claims_file.write_text(text)
+    with pytest.raises(InputError) as error:
+        load(claims_file)
+    first, again = (i for i, line in enumerate(text.splitlines(), 1) if line == 'id = "doe-grim"')
+    assert len(error.value.problems) == 2
+    said = str(error.value)
+    assert "Did you mean 'ranking'" in said and "'doe-grim' stands already" in said
+    assert f"line {again - 1}: id" in said and f"line {first - 1}." in said
+
+
+def test_a_file_named_twice_is_read_once(claims_file):
+    assert len(load([claims_file, claims_file.parent, claims_file])) == 4
+
+
 def test_bytes_that_are_no_text_are_refused(tmp_path):
     path = tmp_path / "x.toml"
     path.write_bytes(b"\xff\xfe\x00")

@@ -1,6 +1,7 @@
 """The claims of papers as data, checked against one another: a verdict and a reason for each."""
 
 from precmark.audit.checks import CHECKS, arguments_of, run_check
+from precmark.audit.examples import EXAMPLES, worked_examples
 from precmark.audit.files import AuditClaim, claims_files, load
 from precmark.audit.finding import Finding
 from precmark.audit.quantities import Interval, Quantity
@@ -15,6 +16,7 @@ from precmark.audit.table import (
 
 __all__ = [
     "CHECKS",
+    "EXAMPLES",
     "AuditClaim",
     "Finding",
     "Interval",
@@ -29,4 +31,5 @@ __all__ = [
     "scorecard",
     "scored",
     "shares_and_counts",
+    "worked_examples",
 ]

@@ -78,35 +78,35 @@ def claims_files(where: str | Path) -> list[Path]:
 
 
 def load(paths: str | Path | Iterable[str | Path]) -> list[AuditClaim]:
-    """Every claim in the files (or folders of files) at `paths`, in their order.
+    """Every claim in the files (or folders of files) at `paths`, in their order, each file once.
 
     Raises
     ------
     InputError
         Listing, each with file and line: a file that is missing or not TOML, unknown keys, checks,
         chapters and figures (the nearest is named), missing ones, values of the wrong type, an id
-        that stands twice, figures that a check cannot work with.
+        that stands twice, figures that a check cannot work with; a file or folder without a claim.
     """
     places = [paths] if isinstance(paths, (str, Path)) else list(paths)
     problems: list[object] = []
     claims: list[AuditClaim] = []
-    seen: dict[str, AuditClaim] = {}
+    seen: dict[str, str] = {}
+    read: set[Path] = set()
     for where in places:
         try:
             files = claims_files(where)
         except InputError as error:
             problems += error.problems
             continue
-        for path in files:
-            reader = _Reader(path)
+        readers = [_Reader(path) for path in files if path.resolve() not in read]
+        read |= {path.resolve() for path in files}
+        for reader in readers:
             claims += reader.read()
-            problems += reader.problems
-    for claim in claims:
-        first = seen.setdefault(claim.id, claim)
-        if first is not claim:
+            problems += reader.problems + reader.twice(seen)
+        if readers and not any(r.problems or r.ids for r in readers):
             problems.append(
-                f"{claim.path}, line {claim.line}: id {claim.id!r} stands already in {first.path}, "
-                f"line {first.line}. Give each claim an id of its own."
+                f"{where}: holds no claim. Write one below a line [[claims]], with id, place, "
+                "claim, check and [claims.figures]."
             )
     if problems:
         raise InputError(problems)
@@ -122,6 +122,15 @@ class _Reader:
         self.figures: dict[str, Quantity] = {}
         self.broken: set[str] = set()
         self.lines: dict[tuple[str | int, ...], int] = {}
+        self.ids: list[tuple[str, str]] = []
+
+    def twice(self, seen: dict[str, str]) -> list[str]:
+        """A problem for each id of this file that is in `seen`; adds the others, with places."""
+        return [
+            f"{at}: id {ident!r} stands already in {seen[ident]}. Give each claim an id of its own."
+            for ident, at in self.ids
+            if seen.setdefault(ident, at) != at
+        ]
 
     def say(self, where: tuple[str | int, ...], text: str) -> None:
         """Note a problem at the line of the key `where`."""
@@ -224,6 +233,8 @@ class _Reader:
         ident = self.text(where, entry, "id", "gu-table6-grim-option1")
         if ident and not _ID.fullmatch(ident):
             self.say((*where, "id"), f"id {ident!r}: use small letters, digits and single dashes.")
+        if ident:
+            self.ids.append((ident, f"{self.path}, line {nearest_line(self.lines, where)}"))
         self.starts(where, ident, short)
         place = self.text(where, entry, "place", "Table 6")
         said = self.text(where, entry, "claim", "what it says, in your own words")
