@@ -8,8 +8,6 @@ from typing import NamedTuple
 import pandas as pd
 
 from precmark.ablation.tables import EQUAL_COUPONS, per_thousand
-from precmark.audit import scored
-from precmark.chapters import verdicts_of
 from precmark.churn.sentences import listed, signed, versus_boosting
 from precmark.claims import paper
 from precmark.runs import Run
@@ -61,17 +59,30 @@ class Sentence(NamedTuple):
     chapter: str
 
 
-def ten(run: Run) -> list[Sentence]:
-    """The findings of `run`, the most telling first, at most ten; fewer where chapters lack."""
-    known = {row.id: row for row in verdicts_of(run).itertuples()}
-    found = [function(run, known) for function in _FINDINGS]
-    last = _contradictions(run, known)
-    kept = [sentence for sentence in found if sentence is not None]
-    return kept[:10] if last is None else [*kept[:9], last]
+def ten(run: Run, claims: pd.DataFrame) -> list[Sentence]:
+    """The findings of `run`, the most telling first, at most ten; fewer where chapters lack.
+
+    Parameters
+    ----------
+    run : Run
+    claims : pandas.DataFrame
+        See :func:`precmark.audit.scored`.
+
+    Returns
+    -------
+    list of Sentence
+        The last counts the claims, where the run has an audit of them.
+    """
+    known = {row.id: row for row in claims[claims.verdict != ""].itertuples() if row.id}
+    made = [function(run, known) for function in _FINDINGS]
+    kept = [sentence for sentence in made if sentence is not None]
+    if not run.has("audit/claims"):
+        return kept[:10]
+    return [*kept[:9], _contradictions(claims)]
 
 
 def _standing(known: Mapping, id: str, otherwise: str = "undecided") -> str:
-    """How a sentence on claim `id` opens: by the chapter's verdict where there is one."""
+    """How a sentence on claim `id` opens: by its verdict where it has one."""
     return STANDING[known[id].verdict if id in known else otherwise]
 
 
@@ -317,17 +328,16 @@ def _segments(run: Run, known: Mapping) -> Sentence | None:
     )
 
 
-def _contradictions(run: Run, known: Mapping) -> Sentence | None:
+def _contradictions(claims: pd.DataFrame) -> Sentence:
     """How many claims the papers' own figures contradict."""
-    if not run.has("audit/claims"):
-        return None
-    found = scored(run)
-    wrong = int((found.verdict == "internally inconsistent").sum())
-    fine = int((found.verdict == "reproduced").sum())
+    wrong, fine = (
+        int((claims.verdict == verdict).sum())
+        for verdict in ("internally inconsistent", "reproduced")
+    )
     return Sentence(
         "In all",
-        f"Of **{len(found)} claims** of {found.paper.nunique()} papers, {wrong} are contradicted "
-        f"by the papers' own figures, before any data is looked at, and {fine} hold.",
+        f"Of **{len(claims):,} claims** of {claims.paper.nunique()} papers the papers' own figures "
+        f"contradict {wrong:,}, whatever the data; {fine:,} hold.",
         "09_claims_audit",
     )
 
@@ -351,13 +361,13 @@ def _leak(run: Run, known: Mapping) -> Sentence | None:
 
 
 def _from_verdict(id: str, chapter: str) -> Callable:
-    """A sentence from the chapter's verdict on claim `id`: where the results say no more."""
+    """A sentence from the verdict on claim `id`: where the results say no more."""
 
     def sentence(run: Run, known: Mapping) -> Sentence | None:
         row = known.get(id)
         if row is None:
             return None
-        return Sentence(STANDING[row.verdict], f"{row.place}: {row.why}", chapter)
+        return Sentence(STANDING[row.verdict], f"{row.paper}, {row.place}: {row.why}", chapter)
 
     return sentence
 
