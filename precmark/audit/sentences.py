@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from precmark.audit.finding import CONSISTENT, CONTRADICTED, OPEN
+from precmark.audit.finding import ASSUMED, CONSISTENT, CONTRADICTED, OPEN
 from precmark.audit.table import TRIED
 
 
@@ -17,7 +17,7 @@ def answer(audited: pd.DataFrame) -> str:
     if audited.empty:
         return "The files hold no claim."
     verdicts = audited["verdict"]
-    decided = audited[verdicts.isin([CONSISTENT, CONTRADICTED, OPEN, "holds if assumed"])]
+    decided = audited[verdicts.isin([CONSISTENT, CONTRADICTED, OPEN, ASSUMED])]
     bad = decided[decided["verdict"] == CONTRADICTED]
     text = f"Of {_claims(len(audited))}, {len(decided):,} can be checked by arithmetic on the "
     text += f"printed figures alone. {len(bad):,} of them "
@@ -59,9 +59,11 @@ def on_grim(shares: pd.DataFrame) -> str:
         return "No claim compares a share with a count small enough to refute it."
     bad = shares[shares["verdict"] != CONSISTENT]
     text = f"{len(bad):,} of {len(shares):,} shares cannot be a whole number of cases divided by "
-    text += "the printed number of cases. "
+    text += "the printed number of cases and rounded. "
     if bad.empty:
         return text
+    if cut := int((bad["verdict"] == ASSUMED).sum()):
+        text += f"{cut:,} of them can where digits were cut off instead. "
     gap = bad[["below", "above"]].sub(bad["printed"], axis=0).abs().min(axis=1)
     return text + (
         f"The nearest possible share is off by {100 * gap.min():.3f} to {100 * gap.max():.3f} "
@@ -90,9 +92,26 @@ def on_differences(found: pd.DataFrame) -> str:
     )
 
 
+def checks_table(used: pd.DataFrame, examples: pd.DataFrame) -> pd.DataFrame:
+    """`used` beside `examples` as the page prints them, headed in words.
+
+    Parameters
+    ----------
+    used, examples : pandas.DataFrame
+        :func:`precmark.audit.checks_used` and :func:`precmark.audit.worked_examples`, indexed by
+        check.
+    """
+    headings = {"check": "Check", "asks": "Asks", "finds": "On a made-up example",
+                "verdict": "Verdict there", "claims": "Claims here",
+                "contradicted": "Contradicted"}  # fmt: skip
+    table = used.join(examples).reset_index()
+    table["verdict"] = table["verdict"].replace("", TRIED)
+    return table[list(headings)].rename(columns=headings)
+
+
 def all_claims(audited: pd.DataFrame) -> pd.DataFrame:
     """`audited` as the page prints it: contradictions first, headed in words."""
-    order = [CONTRADICTED, "holds if assumed", OPEN, CONSISTENT]
+    order = [CONTRADICTED, ASSUMED, OPEN, CONSISTENT]
     rank = audited["verdict"].map(lambda v: order.index(v) if v in order else len(order))
     table = audited.assign(rank=rank).sort_values("rank", kind="stable")
     table = table.assign(
