@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
+import json
 import math
 import re
 import tomllib
@@ -15,6 +17,8 @@ import numpy as np
 import pytest
 
 from precmark.audit import audit, load
+from precmark.profile_pages.printed import printed_shares
+from precmark.simulate.calibration import contradictions
 
 FOLDER = Path(__file__).resolve().parent.parent / "data" / "claims"
 AT_LEAST = {"gu": 35, "company_h": 20, "liu": 20, "li": 12, "you": 12}
@@ -335,3 +339,55 @@ def test_changing_one_printed_figure_changes_the_verdicts_that_rest_on_it(tmp_pa
     assert moved == {"gu-table6-grim-option4", "gu-abstract-conversion"}
     assert found["gu-table6-grim-option4"] == REPRODUCED
     assert found["gu-abstract-conversion"] == CONTRADICTED
+
+
+# ---- the ids that chapters give their verdicts
+
+ID = re.compile(r"(?:gu|li|liu|you|company-h)-[a-z0-9{}_-]+")
+PACKAGE = FOLDER.parents[1] / "precmark"
+
+
+def ids_in(source: str) -> set[str]:
+    """Every text of `source` that has the form of a claim's id; what is put in reads ``{}``."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.JoinedStr):
+            parts = [v.value if isinstance(v, ast.Constant) else "{}" for v in node.values]
+            found.add("".join(parts))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value)
+    return {text for text in found if ID.fullmatch(text) and not text.endswith("-")}
+
+
+def sources() -> dict[str, str]:
+    """The package's modules, and the code of each chapter, by path."""
+    modules = {p.as_posix(): p.read_text("utf-8") for p in PACKAGE.rglob("*.py")}
+    for path in (PACKAGE.parent / "notebooks").glob("[0-9]*.ipynb"):
+        cells = json.loads(path.read_text("utf-8"))["cells"]
+        code = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
+        modules[path.as_posix()] = "\n".join(code)
+    return modules
+
+
+def test_every_id_that_the_code_gives_a_verdict_is_a_claim():
+    known = [c["id"] for name in names() for c in parsed(name)["claims"]]
+    used = {i for text in sources().values() for i in ids_in(text)}
+    assert len(used) > 20
+    for ident in used:
+        pattern = re.escape(ident).replace(r"\{\}", "[a-z0-9-]+")
+        assert any(re.fullmatch(pattern, k) for k in known), ident
+
+
+def test_every_claim_that_a_chapter_tries_gets_a_verdict_in_the_code():
+    used = {i for text in sources().values() for i in ids_in(text)}
+    patterns = [re.escape(i).replace(r"\{\}", "[a-z0-9-]+") for i in used]
+    for _, claim in claims_with("chapter"):
+        assert any(re.fullmatch(p, claim["id"]) for p in patterns), claim["id"]
+
+
+def test_chapters_that_show_a_checked_claim_give_it_the_audits_verdict(verdicts):
+    for row in printed_shares().itertuples():
+        assert verdicts[row.id] == row.verdict, row.id
+    for ident in contradictions()["id"]:
+        assert verdicts[ident] == CONTRADICTED
+    assert verdicts["gu-equation10-outputs"] == CONTRADICTED
