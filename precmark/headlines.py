@@ -8,7 +8,9 @@ from typing import NamedTuple
 import pandas as pd
 
 from precmark.ablation.tables import EQUAL_COUPONS, per_thousand
+from precmark.churn.quality import judged
 from precmark.churn.sentences import listed, signed, versus_boosting
+from precmark.churn.verdicts import verdict_of
 from precmark.claims import paper
 from precmark.runs import Run
 from precmark.sales import main_budget
@@ -148,14 +150,15 @@ def _option_4(run: Run, known: Mapping) -> Sentence | None:
         _by_worlds(better, worse, worlds),
         "With as many coupons, the paper's complete option 4 earns more than each of its options "
         f"1, 2 and 3, by more than chance, in **{len(better)} of {len(worlds)} worlds** in which "
-        f"somebody responds{_in_brackets(better)}; {_where_or_nowhere(worse)} it earns less than "
-        "one of them.",
+        f"somebody responds{_in_brackets(better, worlds)}; {_where_or_nowhere(worse)} it earns "
+        "less than one of them.",
         "07_ablation",
     )
 
 
-def _in_brackets(worlds: list[str]) -> str:
-    return f" ({_where_or_nowhere(worlds)})" if worlds else ""
+def _in_brackets(some: list[str], worlds: list[str]) -> str:
+    """Which worlds, where they are neither none nor all."""
+    return f" ({_where_or_nowhere(some)})" if 0 < len(some) < len(worlds) else ""
 
 
 def _where_or_nowhere(worlds: list[str]) -> str:
@@ -178,12 +181,14 @@ def _uplift(run: Run, known: Mapping) -> Sentence | None:
     text = (
         "Asking who responds instead of who leaves, with a model learnt from coupons given by lot, "
         f"earns more than option 4 in **{len(better)} of {len(worlds)} worlds** with an effect"
-        f"{_in_brackets(better)}, and less {_where_or_nowhere(worse)}"
+        f"{_in_brackets(better, worlds)}, and less {_where_or_nowhere(worse)}"
     )
     paid = _after_paying(run)
     if paid is not None:
-        text += f"; if one future has to pay for those coupons, it is ahead in {len(paid)}"
-        text += _in_brackets(paid)
+        text += (
+            "; in expectation, with what those coupons cost or earned counted in, it is ahead in "
+            f"{len(paid)}{_in_brackets(paid, worlds)}"
+        )
     return Sentence(_by_worlds(better, worse, worlds), f"{text}.", "07_ablation")
 
 
@@ -284,14 +289,18 @@ def _network(run: Run, known: Mapping) -> Sentence | None:
     """The paper's network against gradient boosting."""
     if not (run.has("churn/differences") and run.has("churn/quality")):
         return None
-    said = versus_boosting(run.table("churn/differences"))
+    against = run.table("churn/differences")
+    said = versus_boosting(against)
     if not said:
         return None
     quality = run.table("churn/quality")
     fits = quality.drop_duplicates(["model", "fit"]).groupby("fit").size()
+    favours = judged(against).set_index("model").favours["histogram-boosting"]
+    verdict = verdict_of(favours, first_claimed=False, simulated=run.source.simulated)
+    said = said.removesuffix(".").replace("C-ATT-LSTM", "the paper's network C-ATT-LSTM", 1)
     return Sentence(
-        _standing(known, "gu-network-is-the-model-to-use"),
-        f"{said.removesuffix('.')}, in average precision, among **{fits.max()} models** on the "
+        _standing(known, "gu-network-is-the-model-to-use", verdict),
+        f"{said[0].upper()}{said[1:]}, in average precision, among **{fits.max()} models** on the "
         "same decisions.",
         "05_baselines",
     )

@@ -10,11 +10,10 @@ import pandas as pd
 from precmark import figures
 from precmark.plots.churn import legend_below
 from precmark.sales.sentences import world_title
+from precmark.sales.truth import FOLLOWED
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-POLICIES = ("1", "2", "3", "4", "5", "6")
 
 
 def scorecard_bars(counts: pd.DataFrame) -> Figure:
@@ -45,7 +44,7 @@ def said_and_done(options: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     Parameters
     ----------
     options : pandas.DataFrame
-        ``ablation/options`` under one budget: ``world``, ``policy`` ("1" to "6" are drawn),
+        ``ablation/options`` under one budget: ``world``, ``policy`` ("1" to "5" are drawn),
         ``title``, ``c1``, ``c2_all``, ``incremental_per_coupon``.
 
     Returns
@@ -56,13 +55,13 @@ def said_and_done(options: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     """
     from matplotlib.ticker import MaxNLocator
 
-    rows = options[options.policy.isin(POLICIES)]
+    rows = options[options.policy.isin(FOLLOWED)]
     table = rows[["world", "policy", "title"]].assign(
         said=100 * (rows.c1 - rows.c2_all), done=100 * rows.incremental_per_coupon
     )
     table = table.reset_index(drop=True)
     worlds = list(table.world.unique())
-    policies = [p for p in POLICIES if p in set(table.policy)]
+    policies = [p for p in FOLLOWED if p in set(table.policy)]
     deep = -(-len(worlds) // 3)
     fig, axes = figures.new(
         deep, min(3, len(worlds)), size=(7.2, 0.7 + deep * (0.85 + 0.27 * len(policies))),

@@ -15,6 +15,7 @@ from precmark.plots.churn import legend_below, whiskers
 from precmark.sales.estimate import Estimate, estimate
 from precmark.sales.readings import OPTIONS
 from precmark.sales.sentences import world_title
+from precmark.sales.truth import FOLLOWED
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -119,11 +120,12 @@ def against_truth(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     Parameters
     ----------
     table : pandas.DataFrame
-        :func:`precmark.sales.formula_against_truth` of one budget; policies "1" to "6" are drawn.
+        :func:`precmark.sales.formula_against_truth` of one budget; policies "1" to "5" are drawn.
     """
     from matplotlib.ticker import MaxNLocator
 
-    shown = table[table.policy.isin(list("123456"))]
+    shown = table[table.policy.isin(FOLLOWED)]
+    style = {} if shown.true_low.notna().any() else {"capsize": 0, "elinewidth": 0}
     worlds, policies = list(shown.world.unique()), sorted(shown.policy.unique())
     rows = -(-len(worlds) // 3)
     fig, axes = figures.new(
@@ -138,7 +140,7 @@ def against_truth(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
         ends = found[["estimated", "estimated_free"]].to_numpy()
         ax.hlines(at, ends.min(axis=1), ends.max(axis=1), color=figures.COLOURS[1], lw=5,
                   alpha=0.75, label="the formula, with and without discount")  # fmt: skip
-        whiskers(ax, found.true, at, found.true_low, found.true_high, i=0,
+        whiskers(ax, found.true, at, found.true_low, found.true_high, i=0, **style,
                  label="the truth, net of the discount")  # fmt: skip
         ax.axvline(100, color="#444444", ls="--", lw=1.1)
         ax.set_title(world_title(world), fontsize=9.5)

@@ -80,13 +80,41 @@ class Asked(NamedTuple):
     discount: float
 
 
-def asked_or_paper(rate: float | None, growth: float | None, discount: float | None) -> Asked:
-    """The campaign that was asked for; what is None as in the paper's option 4."""
-    return Asked(
+LEAST_DRAWS = 100
+"""Fewer Monte Carlo draws leave an interval to chance."""
+
+
+def asked_or_paper(
+    rate: float | None,
+    growth: float | None,
+    discount: float | None,
+    *,
+    margin: float = 0.3,
+    draws: int = LEAST_DRAWS,
+) -> Asked:
+    """The campaign that was asked for; what is None as in the paper's option 4.
+
+    Raises
+    ------
+    InputError
+        Lists everything that is out of range, of `margin` and `draws` too.
+    """
+    asked = Asked(
         paper("gu", "table7.option4_rate") if rate is None else rate,
         paper("gu", "table7.option4_growth") if growth is None else growth,
         paper("gu", "section5.discount") if discount is None else discount,
     )
+    problems = input_problems(*asked, margin) + draw_problems(draws)
+    if problems:
+        raise InputError(problems)
+    return asked
+
+
+def draw_problems(draws: int) -> list[Problem]:
+    """What is wrong with a number of Monte Carlo draws; empty where nothing is."""
+    if draws >= LEAST_DRAWS:
+        return []
+    return [Problem(f"draws: {draws!r}", f"Give {LEAST_DRAWS} or more.")]
 
 
 def input_problems(

@@ -22,7 +22,7 @@ from precmark.sales.readings import (
     printed,
     rate_of,
 )
-from precmark.sales.truth import main_budget
+from precmark.sales.truth import FOLLOWED, main_budget
 
 WHO_RESPONDS = {
     "no_effect": "nobody responds",
@@ -150,6 +150,7 @@ def on_calculator(found: Estimate) -> str:
 def on_truth(table: pd.DataFrame) -> str:
     """The formula against the truth by world, for the paper's complete option."""
     shown = main_budget(table)
+    shown = shown[shown.policy.isin(FOLLOWED)]
     four = shown[shown.policy == "4"]
     parts = [
         f"{world_name(r.world)}: estimated {r.estimated:.2f}, true {r.true:.2f}"
@@ -159,7 +160,8 @@ def on_truth(table: pd.DataFrame) -> str:
     wrong = shown[np.sign((shown.estimated - 100).round(3)) != np.sign((shown.true - 100).round(3))]
     worst = shown.loc[shown.gap.abs().idxmax()]
     return text + (
-        f"In {len(wrong)} of {len(shown)} cases the formula has the wrong sign. Its largest error "
+        f"Over the {shown.policy.nunique()} options and {shown.world.nunique()} worlds the formula "
+        f"has the wrong sign in {len(wrong)} of {len(shown)} cases. Its largest error "
         f"is {signed(worst.gap, 2)} points (option {worst.policy}, {world_name(worst.world)}). "
         "It compares those who were chosen with those who were not, so it reports how the "
         "chosen differ, and adds that to what the coupon does."
@@ -177,8 +179,9 @@ def on_order(table: pd.DataFrame) -> str:
     right = sum(said == true for _, _, said, true in parts)
     named = {said for _, _, said, _ in parts}
     return (
-        f"By the formula the highest sales belong to {_options(sorted(named))}; by the truth the "
-        f"same option leads in {right} of {len(parts)} combinations of world and budget."
+        "By the formula the highest sales of the paper's four belong to "
+        f"{_options(sorted(named))}; by the truth the same one leads in {right} of {len(parts)} "
+        "combinations of world and budget."
     )
 
 

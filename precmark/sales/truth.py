@@ -27,20 +27,16 @@ def main_budget(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["budget"] == wanted]
 
 
-def formula_against_truth(
-    options: pd.DataFrame, discount: float, replications: pd.DataFrame | None = None
-) -> pd.DataFrame:
+def formula_against_truth(options: pd.DataFrame, discount: float) -> pd.DataFrame:
     """The paper's estimate from a policy's C-1 and C-2, beside what its coupons truly did to sales.
 
     Parameters
     ----------
     options : pandas.DataFrame
-        ``ablation/options``: the columns :data:`NEEDED`, a row a world, budget and policy.
+        ``ablation/options``: the columns :data:`NEEDED`, a row a world, budget and policy, and
+        ``revenue_low``, ``revenue_high`` where there.
     discount : float
         What the formula takes off every purchase with a coupon, from 0, below 1.
-    replications : pandas.DataFrame, optional
-        ``ablation/replications``: ``world``, ``budget``, ``policy``, ``order_value``, ``discount``,
-        a row a future that may happen; it need not hold every budget and policy.
 
     Returns
     -------
@@ -49,10 +45,10 @@ def formula_against_truth(
         all sessions as the paper has it); ``estimated`` and ``estimated_free``: the formula with
         every purchase with a coupon discounted, and with none; ``true``: sales that the coupons
         led to, net of the discount, 100 without coupons, and ``true_low``, ``true_high``, the
-        middle 95 % of `replications` (not a number without); ``true_30d``: the same without
-        purchases that were only pulled forward; ``gap`` = estimated - true; ``true_return``: profit
-        at a margin of 30 % for each unit of discount given (not a number where none was). Policies
-        that gave no coupon are left out.
+        middle 95 % of the futures (not a number where the revenue has none); ``true_30d``: the same
+        without purchases that were only pulled forward; ``gap`` = estimated - true;
+        ``true_return``: profit at a margin of 30 % for each unit of discount given (not a number
+        where none was). Policies that gave no coupon are left out.
 
     Raises
     ------
@@ -94,26 +90,17 @@ def formula_against_truth(
         estimated_free=100 * (1 + rate * growth),
         true=100 * (1 + change / worth),
         true_30d=100 * (1 + later / worth),
+        **{
+            f"true_{end}": 100 * (1 + rows.get(f"revenue_{end}", np.nan) / worth)
+            for end in ("low", "high")
+        },
     )
     found["gap"] = found.estimated - found.true
-    found = found.join(_spread(replications, found, worth), on=_KEYS)
     return found.assign(true_return=rows.profit_30 / rows.discount.where(rows.discount > 0))
 
 
-_KEYS = ["world", "budget", "policy"]
-
-
-def _spread(
-    replications: pd.DataFrame | None, found: pd.DataFrame, worth: pd.Series
-) -> pd.DataFrame:
-    """``true_low`` and ``true_high`` by :data:`_KEYS`; `worth` of the sales without coupons."""
-    ends = ["true_low", "true_high"]
-    if replications is None or not set(_KEYS) <= set(replications.columns):
-        return found[_KEYS].assign(**dict.fromkeys(ends, np.nan)).set_index(_KEYS)
-    drawn = replications.merge(found[_KEYS].assign(worth=worth), on=_KEYS)
-    sales = 100 * (1 + (drawn.order_value - drawn.discount) / drawn.worth)
-    by = sales.groupby([drawn[key] for key in _KEYS])
-    return pd.DataFrame(dict(zip(ends, (by.quantile(0.025), by.quantile(0.975)), strict=True)))
+FOLLOWED = ("1", "2", "3", "4", "5")
+"""Policies that somebody could follow, as figures and sentences compare them: no oracle."""
 
 
 def returns(options: pd.DataFrame, margin: int = 30) -> pd.DataFrame:

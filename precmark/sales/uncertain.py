@@ -10,7 +10,7 @@ import pandas as pd
 
 from precmark.claims import paper
 from precmark.errors import InputError, Problem
-from precmark.sales.estimate import DISCOUNTED, input_problems
+from precmark.sales.estimate import DISCOUNTED, draw_problems, input_problems
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,7 @@ def compare(
         problems += count_problems(counts, name)
     if not campaigns:
         problems.append(Problem("campaigns: none given", "Give at least one."))
-    if not draws >= 100:
-        problems.append(Problem(f"draws: {draws!r}", "Give 100 or more."))
+    problems += draw_problems(draws)
     if not 0 < level < 1:
         problems.append(Problem(f"level: {level!r} is not between 0 and 1", "Give 0.95."))
     if problems:
