@@ -62,7 +62,7 @@ def test_changing_one_figure_changes_its_verdict_in_the_rendered_page(tiny_run, 
     )
     verdicts = shown["Verdict"].tolist()
     worst = verdicts.count("internally inconsistent")
-    assert worst > 50 and verdicts[:worst] == ["internally inconsistent"] * worst
+    assert worst > 20 and verdicts[:worst] == ["internally inconsistent"] * worst
     found = [int(n) for n in re.findall(r"\((\d+) claims?\)", bad)]
     assert sum(found) == worst, "each contradiction is listed once"
 
