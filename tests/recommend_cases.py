@@ -33,11 +33,11 @@ def shop_items(n: int = 24) -> pd.DataFrame:
 def shop_events(
     users: int = 40, sessions: int = 120, seed: int = 0, n_items: int = 24
 ) -> pd.DataFrame:
-    """Sessions of 2 to 9 events by users who favour one category each; one event a minute."""
+    """Sessions of 2 to 9 events; users arrive over time and favour one category each."""
     rng = np.random.default_rng(seed)
     rows = []
     for session in range(sessions):
-        user = int(rng.integers(users))
+        user = int(rng.integers(max(4, users * (session + 1) // sessions)))
         began = START + pd.Timedelta(hours=3 * session)
         for position in range(int(rng.integers(2, 10))):
             kind = rng.choice(["view", "view", "view", "search", "cart", "purchase", "watch"])
@@ -76,7 +76,7 @@ class ShopRun:
 
 def shop_periods(sessions: int = 400, seed: int = 0, **kwargs):
     """The periods of a made-up shop."""
-    events = shop_events(sessions=sessions, seed=seed)
+    events = shop_events(users=150, sessions=sessions, seed=seed)
     return periods(ShopRun(events, shop_items(), **kwargs))
 
 

@@ -156,7 +156,7 @@ def test_item_item_keeps_the_strongest_neighbours_as_the_library_does(events, it
     with pytest.warns(Warning, match="expects CSR"):
         theirs.fit(liking.astype(np.float64), show_progress=False)
     got = ours.scores(ours.prepare(liking))
-    for user in range(0, 40, 7):
+    for user in range(0, liking.shape[0], 7):
         ids, scores = theirs.recommend(
             user, liking[user].astype(np.float64), N=24, filter_already_liked_items=False
         )
@@ -310,7 +310,7 @@ def test_lists_come_in_the_order_asked_with_falling_scores(hybrid):
     assert found.user_code.tolist() == np.repeat([7, 3, 30, 0], 5).tolist()
     assert found["rank"].tolist() == [1, 2, 3, 4, 5] * 4
     for _, mine in found.groupby("user_code"):
-        assert mine.score.is_monotonic_decreasing and mine.item_id.is_unique
+        assert mine.score.diff().max() < 1e-6 and mine.item_id.is_unique
     kind = shop_items().set_index("item_id")
     assert (kind.kind[found.item_id] == "product").all()
     assert found.category.astype(str).tolist() == kind.category[found.item_id].tolist()

@@ -114,7 +114,7 @@ def test_a_period_without_clicks_asks_each_user_once():
 
 
 @given(seed=st.integers(0, 10_000), known=st.sampled_from([None, 1, 2]))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_what_comes_after_an_occasion_changes_nothing_that_is_known_at_it(seed, known):
     events = shop_events(users=10, sessions=40, seed=seed)
     start = START + pd.Timedelta(days=2)
@@ -212,7 +212,7 @@ def metrics_by_hand(listed: list[str], wanted: set[str], surprise: dict) -> dict
 
 
 @given(seed=st.integers(0, 10_000))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_metrics_are_those_of_a_loop(seed):
     rng = np.random.default_rng(seed)
     events, items = shop_events(sessions=20, seed=seed % 5), shop_items()
