@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from copy import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,6 +52,12 @@ class Places:
         asked = (run.card["fingerprint"], self.n_segments, self.fit_on, seed, map_code())
         self.asked = hashlib.sha256("\0".join(map(str, asked)).encode()).hexdigest()[:12]
         self._map = None
+
+    def with_jobs(self, n_jobs: int) -> Places:
+        """The same map, its profiles made by `n_jobs` processes."""
+        same = copy(self)
+        same.n_jobs = n_jobs
+        return same
 
     @property
     def fitted(self) -> SomSegments:

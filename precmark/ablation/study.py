@@ -105,6 +105,7 @@ def study(
     seeds: int = 1,
     order_sweep: bool = True,
     epochs: int = 30,
+    every_days: int = 30,
     n_jobs: int = 2,
     seed: int = 0,
 ) -> Study:
@@ -127,6 +128,8 @@ def study(
         Also vary the share of order, which simulates and trains twice more.
     epochs : int
         Of each network, at most.
+    every_days : int
+        Days between two profiles by which users are placed in segments.
     n_jobs : int
         Processes.
     seed : int
@@ -145,7 +148,7 @@ def study(
     decisions = _checked(run, decisions, replications, stores, seeds)
     clock = _Clock()
     learnt = read_sequences(run)
-    places = Places(run, learnt, n_jobs=n_jobs)
+    places = Places(run, learnt, every_days=every_days, n_jobs=n_jobs)
     segments = places.segments(run, learnt)
     clock.lap("segments of the run")
     taught = [

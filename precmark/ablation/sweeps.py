@@ -135,6 +135,8 @@ def _with_order(
     seed: int,
 ) -> pd.DataFrame:
     """``world``, ``policy`` and the columns of Row at share `value` of order."""
+    # Processes within a process would wait for one another.
+    places = places.with_jobs(1)
     past = replace(run_config(run), order_share=value, coupon_share=0.0)
     store = store_of(run, past, learnt, f"order-{value:g}")
     segments = places.segments(store.run, store.sequences)
