@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,7 +17,9 @@ from precmark.ablation import (
     needed_response,
     oracle,
     primary_comparisons,
+    profit_column,
     random_holdout,
+    readings,
     replicate,
     sentences,
     tables,
@@ -25,6 +27,7 @@ from precmark.ablation import (
 )
 from precmark.ablation.options import FACTORIAL, OPTIONS
 from precmark.claims import paper
+from precmark.errors import InputError
 from precmark.plots import ablation as plots
 from precmark.simulate import Config, simulate, world_summary
 from precmark.uplift import randomised_effect
@@ -196,6 +199,13 @@ def test_profit_by_margin_and_where_it_breaks_even(study):
     assert found[found.world == "no_effect"].break_even.isna().all()
 
 
+def test_the_profit_of_a_margin_has_a_column(study):
+    for margin in (10, 20, 30, 40, 50):
+        assert profit_column(margin) in study.options
+    with pytest.raises(InputError, match=r"margin: 25\. Use one of 10, 20, 30, 40, 50"):
+        profit_column(25)
+
+
 def test_uplift_pays_for_its_exploration(study):
     found = tables.learners(study.options).set_index(["world", "policy"])
     five = found.loc[("orthogonal", OPTIONS["5"].title)]
@@ -236,15 +246,15 @@ def test_sentences_follow_the_numbers(study, primary):
     text = sentences.on_primary(primary.assign(favours="first", matters="larger"))
     assert "20 favour the first" in text and "*no effect*" in text
     needed = study.needed.assign(needed_tau=0.0)
-    assert "no effect at all" in sentences.on_needed(needed)
-    text = sentences.on_needed(study.needed)
-    assert f"{study.needed.target.iloc[0]:.2%}" in text and "No mean effect up to 1" in text
-    held = sentences.on_holdout(study.holdout)
+    assert "no effect at all" in readings.on_needed(needed)
+    text = readings.on_needed(study.needed)
+    assert f"{study.needed.target.iloc[0]:.2%}" in text and "no size of it is enough" in text
+    held = readings.on_holdout(study.holdout)
     assert held.count("\n- ") == 5 and "no size would find" in held
-    assert sentences._many(1234) == "1,200" and sentences._many(98) == "98"
-    assert "billion" in sentences._many(3e12)
+    assert sentences.many(1234) == "1,200" and sentences.many(98) == "98"
+    assert "billion" in sentences.many(3e12)
     profits = tables.profit_by_margin(study.options)
-    assert "at no margin in *no effect*" in sentences.on_margins(profits)
+    assert "at no margin in *no effect*" in readings.on_margins(profits)
     assert "by lot" in sentences.answer(study, None)
 
 
@@ -254,6 +264,28 @@ def test_without_the_truth_the_randomised_part_still_speaks():
     shown = frame[frame.arm == "coupon"]
     assert f"{len(shown):,}" in text and f"{shown.outcome.mean():.1%}" in text
     assert "cannot tell" in text or "leaves out zero" in text
+
+
+def test_what_an_equal_discount_does(study):
+    text = sentences.on_budgets(study.options)
+    rows = study.options[study.options.world == "persuadable_risk"].set_index(["budget", "policy"])
+    three, four = rows.loc[("equal discount", "3")], rows.loc[("equal discount", "4")]
+    assert f"gives {three.coupons / four.coupons:.1f} times as many" in text
+    earned = 1_000 * three.profit_30 / (three.c1_n + three.c2_all_n)
+    assert f"then earns {earned:+.2f} yuan" in text
+    turned = study.options.copy()
+    at = (turned.budget == "equal discount") & (turned.policy == "3")
+    for sign in (1e6, -1e6):
+        turned.loc[at, "profit_30"] = sign
+        count = rows.loc["equal coupons"].profit_30
+        same = (count["3"] > count["4"]) == (sign > 0)
+        assert ("hangs on what is held equal" in sentences.on_budgets(turned)) != same
+
+
+def test_worlds_alike_on_average_are_said_to_be(study):
+    assert "about 0.90" in sentences.on_worlds(study.worlds.assign(average_effect=0.009))
+    apart = study.worlds.assign(average_effect=np.linspace(0.008, 0.01, 5))
+    assert "0.80 to 0.95 purchases" in sentences.on_worlds(apart)  # no_effect stands last
 
 
 class Recorder:
@@ -289,6 +321,27 @@ def test_verdicts_follow_the_comparisons(study, primary):
     mixed.loc[(mixed.world == "orthogonal") & (mixed.comparison == "4-1"), "favours"] = "first"
     assert of(mixed)["gu-option4-best"] == "undecided"
     assert of(mixed)["gu-c1-above-c2-is-effect"] == "not reproduced"
+    # More for less: cheaper, more sales for each yuan, and paid for by them, in one world at least.
+    options = study.options.copy()
+    at = (options.budget == "paper rates") & options.policy.isin(["2", "4"])
+    four = at & (options.policy == "4")
+    options.loc[at, ["discount", "order_value", "profit_30"]] = (10.0, 100.0, 5.0)
+    options.loc[four & (options.world == "orthogonal"), ["discount", "order_value"]] = (5.0, 60.0)
+    gains = "gu-lower-cost-higher-gain"
+
+    def cost(frame):
+        recorder = Recorder()
+        verdicts.ablation_verdicts(recorder, replace(study, options=frame), primary)
+        return recorder.rows[gains]
+
+    assert cost(options)["verdict"] == "holds if assumed"
+    assert "orthogonal 12.00 and 10.00" in cost(options)["ours"]
+    assert "all three in *orthogonal*" in cost(options)["why"]
+    for spoilt in ({"discount": 11.0, "order_value": 200.0}, {"order_value": 40.0},
+                   {"profit_30": -1.0}):  # fmt: skip
+        worse = options.copy()
+        worse.loc[four & (options.world == "orthogonal"), list(spoilt)] = list(spoilt.values())
+        assert cost(worse)["verdict"] == "not reproduced"
     recorder = Recorder()
     verdicts.ablation_verdicts(recorder, None, None)
     assert not recorder.rows

@@ -6,7 +6,7 @@ policy, ``oracle`` is the ceiling; ``primary_comparisons`` and ``random_holdout`
 
 from precmark.ablation.holdout import needed_response, random_holdout
 from precmark.ablation.oracle import OBJECTIVES, oracle
-from precmark.ablation.outcomes import MARGINS, Row, expected, replicate
+from precmark.ablation.outcomes import MARGINS, Row, expected, profit_column, replicate
 from precmark.ablation.primary import COMPARISONS, SMALLEST, primary_comparisons
 from precmark.ablation.truth import Future, future_of
 from precmark.ablation.worlds import WORLDS_IN_ORDER, World
@@ -25,6 +25,7 @@ __all__ = [
     "needed_response",
     "oracle",
     "primary_comparisons",
+    "profit_column",
     "random_holdout",
     "replicate",
 ]

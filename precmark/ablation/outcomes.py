@@ -25,6 +25,19 @@ MARGINS = (10, 20, 30, 40, 50)
 """Margins on an order's value before the discount at which profit is read, in %."""
 
 
+def profit_column(margin: int) -> str:
+    """Name of the column that holds the profit at `margin` % of an order's value.
+
+    Raises
+    ------
+    InputError
+        When `margin` is none of :data:`MARGINS`.
+    """
+    if margin not in MARGINS:
+        raise InputError(f"margin: {margin!r}. Use one of {', '.join(map(str, MARGINS))} (%).")
+    return f"profit_{margin}"
+
+
 @dataclass(frozen=True)
 class Row:
     """What one policy comes to in one world; sums over the whole future.

@@ -112,7 +112,9 @@ def factorial_map(cells: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
                 color="black" if value > middle else "white")  # fmt: skip
     ax.set_yticks(range(len(cells)), cells["cell"], fontsize=9)
     ax.set_xticks(
-        range(len(WORLDS_IN_ORDER)), [words(w).replace(" ", "\n") for w in WORLDS_IN_ORDER]
+        range(len(WORLDS_IN_ORDER)),
+        [words(w).replace(" ", "\n") for w in WORLDS_IN_ORDER],
+        fontsize=9,
     )
     ax.grid(visible=False)
     fig.colorbar(image, ax=ax, label="caused purchases\nper 100 coupons", pad=0.02)
@@ -236,8 +238,8 @@ SWEEPS: Mapping[str, str] = {
 def sweeps(
     table: pd.DataFrame,
     *,
-    worlds: Sequence[str] = ("persuadable_risk", "lost_causes"),
-    policies: Sequence[str] = tables.MAIN,
+    worlds: Sequence[str] = ("persuadable_risk", "sure_things"),
+    policies: Sequence[str] = ("1", "2", "3", "4", "5"),
 ) -> tuple[Figure, pd.DataFrame]:
     """Caused purchases per 100 coupons as effect, taste match and share of order vary."""
     kinds = [k for k in SWEEPS if k in set(table["sweep"])]
@@ -258,5 +260,5 @@ def sweeps(
             if y == len(worlds) - 1:
                 ax.set_xlabel(SWEEPS[kind])
         axes[y, 0].set_ylabel(f"{words(world)}:\ncaused per 100 coupons")
-    legend_below(fig, axes[0, 0], ncols=len(policies))
+    legend_below(fig, axes[0, 0])
     return fig, rows
