@@ -136,4 +136,6 @@ def test_the_tables_of_the_page(loaded):
         checks_used(audited).set_index("check"), worked_examples().set_index("check")
     ).set_index("Check")
     assert checks.loc["grim", ["Claims here", "Contradicted"]].tolist() == [3, 1]
+    assert checks.loc["grim", "Takes"] == "share, total, [items]"
+    assert checks.loc["inequality", "Takes"] == "expression and a figure for each name"
     assert checks["Claims here"].sum() == 7 and checks["Asks"].str.len().min() > 20

@@ -102,7 +102,7 @@ def checks_table(used: pd.DataFrame, examples: pd.DataFrame) -> pd.DataFrame:
         check.
     """
     headings = {"check": "Check", "asks": "Asks", "finds": "On a made-up example",
-                "verdict": "Verdict there", "claims": "Claims here",
+                "verdict": "Verdict there", "takes": "Takes", "claims": "Claims here",
                 "contradicted": "Contradicted"}  # fmt: skip
     table = used.join(examples).reset_index()
     table["verdict"] = table["verdict"].replace("", TRIED)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from precmark.audit.checks import CHECKS, printed_text, run_check
+from precmark.audit.checks import CHECKS, arguments_of, printed_text, run_check
 from precmark.audit.counts import ONE_ITEM
 from precmark.audit.files import AuditClaim
 from precmark.audit.finding import CONTRADICTED, OPEN
@@ -153,16 +153,24 @@ def checks_used(audited: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``check``, ``asks``, ``claims``, ``contradicted``; in the order of
-        :data:`precmark.audit.CHECKS`, those that no claim uses too.
+        ``check``, ``asks``, ``takes`` (its arguments; those in brackets may be left out),
+        ``claims``, ``contradicted``; in the order of :data:`precmark.audit.CHECKS`, those that no
+        claim uses too.
     """
     rows = []
     for name, check in CHECKS.items():
         used = audited[audited["check"] == name]
         first = (check.__doc__ or "").strip().splitlines()[0].rstrip(".")
         bad = int((used["verdict"] == CONTRADICTED).sum())
-        rows.append((name, first.replace("`", ""), len(used), bad))
-    return pd.DataFrame(rows, columns=["check", "asks", "claims", "contradicted"])
+        rows.append((name, first.replace("`", ""), _takes(name), len(used), bad))
+    return pd.DataFrame(rows, columns=["check", "asks", "takes", "claims", "contradicted"])
+
+
+def _takes(check: str) -> str:
+    """The names of what `check` takes, those that may be left out in brackets."""
+    taken, more = arguments_of(check)
+    names = [a.name if a.needed else f"[{a.name}]" for a in taken.values()]
+    return ", ".join(names) + (" and a figure for each name" if more else "")
 
 
 def scorecard(claims: pd.DataFrame) -> pd.DataFrame:
