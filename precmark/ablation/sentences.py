@@ -90,8 +90,8 @@ def on_selection(table: pd.DataFrame) -> str:
     if four.c1 < four.c2_eligible:
         text += (
             "A good risk model lowers C-1, because it finds those who do not buy. That the paper's "
-            f"C-1 is highest ({four.paper_c1:.2%}) where the risk is highest is the surprising "
-            "thing in its Table 6."
+            f"highest C-1 ({four.paper_c1:.2%}) belongs to an option that targets the surest "
+            "leavers is the surprising thing in its Table 6."
         )
     return text
 
@@ -141,10 +141,12 @@ def on_options(options: pd.DataFrame, *, budget: str = tables.EQUAL_COUPONS) -> 
         rows = tables.chosen(options, world=world, budget=budget, policies=tables.MAIN)
         value = rows.set_index("policy")["incremental_per_coupon"]
         best = value.drop("6").idxmax()
+        lead = "coupons by lot lead" if best == "1" else f"option {best} leads"
+        rest = {"4": "option 4", "1": "coupons by lot"}
+        behind = listed(f"{name} ({hundred(value[k])})" for k, name in rest.items() if k != best)
         lines.append(
-            f"- {named([world])}: option {best} leads with {hundred(value[best])} per 100 coupons; "
-            f"option 4 has {hundred(value['4'])}, coupons by lot {hundred(value['1'])}, the "
-            f"oracle {hundred(value['6'])}."
+            f"- {named([world])}: {lead} with {hundred(value[best])} per 100 coupons, ahead of "
+            f"{behind}; the oracle reaches {hundred(value['6'])}."
         )
     return "\n".join(lines)
 
@@ -186,41 +188,41 @@ def on_primary(primary: pd.DataFrame) -> str:
     second = primary[primary["favours"] == "second"]
     large = primary[primary["matters"] == "larger"]
     small = primary[primary["matters"] == "smaller"]
-    text = (
-        f"Of {len(primary)} comparisons, judged together, {len(first)} favour the first option, "
-        f"{len(second)} the second, and {len(primary) - len(first) - len(second)} neither. "
-        f"{len(large)} are surely larger than the smallest effect of interest, {len(small)} "
-        "surely smaller. "
+    none = len(primary) - len(first) - len(second)
+    if none == len(primary):
+        text = f"Judged together, none of the {none} comparisons favours either option. "
+    else:
+        text = (
+            f"Of {len(primary)} comparisons, judged together, {len(first)} favour the first "
+            f"option, {len(second)} the second, and {none} neither. "
+        )
+    text += (
+        f"{len(large) or 'None'} {'is' if len(large) < 2 else 'are'} surely larger than the "
+        f"smallest effect of interest, {len(small) or 'none'} surely smaller. "
     )
     four = primary[primary["comparison"] == "4-1"]
     better = [r.world for r in four.itertuples() if r.favours == "first"]
     worse = [r.world for r in four.itertuples() if r.favours == "second"]
-    if better:
-        text += f"The whole system beats coupons by lot in {named(better)}. "
-    else:
-        text += "The whole system beats coupons by lot in no world. "
+    where = named(better) if better else "no world"
+    text += f"The whole system is shown to beat coupons by lot in {where}. "
     if worse:
-        text += f"It loses to them in {named(worse)}. "
+        text += f"It is shown to lose to them in {named(worse)}. "
     reach = (primary["high"] - primary["low"]).median() / 2
     text += f"Half of the intervals reach {reach:.1f} yuan or more to either side. "
     return text + _segments_and_uplift(primary)
 
 
 def _segments_and_uplift(primary: pd.DataFrame) -> str:
-    """What 4-2 (segments) and 5-4 (uplift) say."""
+    """What 4-2 (segments), 4-3 (recommender) and 5-4 (uplift) say."""
     parts = []
-    for comparison, gains, open_ in (
-        ("4-2", "Segments pay (4 against 2)", "Segments (4 against 2) pay in no world"),
-        (
-            "4-3",
-            "The recommender pays (4 against 3)",
-            "The recommender (4 against 3) pays in no world",
-        ),
-        ("5-4", "Targeting by estimated uplift (5) beats option 4", "Option 5 beats 4 in no world"),
+    for comparison, gain in (
+        ("4-2", "Segments (4 against 2) are shown to pay"),
+        ("4-3", "The recommender (4 against 3) is shown to pay"),
+        ("5-4", "Estimated uplift (5) is shown to beat option 4"),
     ):
         rows = primary[(primary["comparison"] == comparison) & (primary["favours"] == "first")]
         worlds = list(rows["world"])
-        parts.append(f"{gains} in {named(worlds)}." if worlds else f"{open_}.")
+        parts.append(f"{gain} in {named(worlds) if worlds else 'no world'}.")
     return " ".join(parts)
 
 
@@ -235,9 +237,9 @@ def on_rates(rates: pd.DataFrame) -> str:
     gap = 100 * (rows["realised_rate"] / rows["wanted_rate"] - 1)
     return (
         f"Under the paper's rates, coupons a session came out as {listed(parts)}. A cut-off is "
-        "frozen on a few validation decisions, so under all three budgets the future spends other "
-        f"than planned, from {signed(gap.min(), 0)} % to {signed(gap.max(), 0)} %. Every figure "
-        "below is of the coupons that were really given."
+        "chosen on the validation decisions and then frozen, so under all three budgets the future "
+        f"spends less or more than planned, from {signed(gap.min(), 0)} % to "
+        f"{signed(gap.max(), 0)} %. Every figure below is of the coupons that were really given."
     )
 
 
@@ -291,7 +293,7 @@ def answer(study, found, *, world: str = ASSUMED) -> str:
     none = tables.table6(options, world="no_effect", budget=tables.PAPER_RATES)
     row = none[none["policy"] == "1"].iloc[0]
     text += (
-        f"C-1 against C-2 says otherwise: where coupons do nothing, coupons by lot show "
+        f"C-1 against C-2 shows none of this: where coupons do nothing, coupons by lot still show "
         f"{row.c1:.1%} against {row.c2_all:.1%}. "
     )
     need = study.needed.set_index("world").loc[world]
