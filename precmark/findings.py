@@ -85,8 +85,8 @@ def claims_table(found: pd.DataFrame) -> pd.DataFrame:
         verdict=found["verdict"].replace("", TRIED),
         place=found["paper"] + ", " + found["place"],
     )
-    headings = {"claim": "Claim", "place": "Place", "printed": "Paper", "ours": "Here",
-                "verdict": "Verdict", "why": "Why", "chapter": "Chapter"}  # fmt: skip
+    headings = {"claim": "Claim", "place": "Place", "verdict": "Verdict", "printed": "Paper",
+                "ours": "Here", "why": "Why", "chapter": "Chapter"}  # fmt: skip
     return table[list(headings)].rename(columns=headings)
 
 

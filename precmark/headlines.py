@@ -148,10 +148,11 @@ def _option_4(run: Run, known: Mapping) -> Sentence | None:
     worse = [w for w in worlds if any(w in found for found in lost)]
     return Sentence(
         _by_worlds(better, worse, worlds),
-        "With as many coupons, the paper's complete option 4 earns more than each of its options "
-        f"1, 2 and 3, by more than chance, in **{len(better)} of {len(worlds)} worlds** in which "
-        f"somebody responds{_in_brackets(better, worlds)}; {_where_or_nowhere(worse)} it earns "
-        "less than one of them.",
+        "With as many coupons, the paper's complete option 4 earns more than options 1 (by lot), "
+        "2 (no segments) and 3 (no recommendation) alike, by more than chance, in "
+        f"**{len(better)} of {len(worlds)} worlds** in which somebody responds"
+        f"{_in_brackets(better, worlds)}; {_where_or_nowhere(worse)} it earns less than one of "
+        "them.",
         "07_ablation",
     )
 

@@ -70,9 +70,9 @@ def test_claims_are_those_of_the_audit_and_of_the_chapters(run):
 def test_the_table_of_claims_is_in_words(run):
     run.write("audit/claims", pd.DataFrame([_audited("gu-f", "", check="chapter")]))
     table = findings.claims_table(findings.claims(run))
-    assert list(table.columns) == ["Claim", "Place", "Paper", "Here", "Verdict", "Why", "Chapter"]
+    assert list(table.columns) == ["Claim", "Place", "Verdict", "Paper", "Here", "Why", "Chapter"]
     first, last = table.iloc[0], table.iloc[-1]
-    assert first.tolist() == ["d", "Gu, Table 4", "1", "2", "internally inconsistent", "w",
+    assert first.tolist() == ["d", "Gu, Table 4", "internally inconsistent", "1", "2", "w",
                               "The store"]  # fmt: skip
     assert last.Verdict == "tried in a chapter"
 

@@ -593,6 +593,7 @@ def test_sentences_on_rows_name_the_rows_that_cannot_be():
     text = sentences.on_rows(sales.row_by_row())
     assert "For options 2, 3 and 4" in text
     assert text.startswith("In 4 of 4 rows")
+    assert "Of 9 conversions that the text lets it grow from, none gives all rows." in text
 
 
 def test_the_calculator_says_when_no_growth_pays():

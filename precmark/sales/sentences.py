@@ -19,6 +19,7 @@ from precmark.sales.readings import (
     above_free,
     gap_of,
     growth_of,
+    growth_readings,
     printed,
     rate_of,
 )
@@ -55,6 +56,12 @@ def on_rows(rows: pd.DataFrame) -> str:
         "C-2. The growth would follow from a conversion without coupons of "
         f"{listed(f'{v:.2%}' for v in rows['base implied'])} instead of the printed "
         f"{listed(f'{v:.2%}' for v in rows['C-2'])}. "
+    )
+    meanings = growth_readings()
+    full = int((meanings.rows == len(rows)).sum())
+    text += (
+        f"Of {len(meanings)} conversions that the text lets it grow from, {full or 'none'} "
+        f"give{'' if full > 1 else 's'} all rows. "
     )
     above = above_free()
     if above:
@@ -213,7 +220,8 @@ def answer(order: pd.DataFrame, truth: pd.DataFrame | None) -> str:
 
 def discount_words() -> str:
     """What the discount may be taken off, as a list in words."""
-    return listed(words for words, _ in DISCOUNTED.values())
+    *first, last = [words for words, _ in DISCOUNTED.values()]
+    return f"{', '.join(first)}, or {last}"
 
 
 def printed_twice() -> dict[str, str]:
