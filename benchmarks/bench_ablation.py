@@ -1,14 +1,27 @@
-"""Speed of the ablation: replications of a future's outcomes, and the oracle."""
+"""The ablation: speed of outcomes and of the oracle, and of whole studies of a finished run.
+
+``python -m benchmarks.bench_ablation`` measures the scoring. With the folder of a finished run of
+a simulated store, ``python -m benchmarks.bench_ablation runs/NAME``, it also times the whole
+ablation of a copy of that run, with nothing kept but chapter 05's fits, and finds the half-width of
+option 4 less option 3 over 5 futures and 3 trainings.
+"""
 
 from __future__ import annotations
 
+import shutil
+import sys
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 
 from benchmarks import figure
 from precmark.ablation import Future, expected, future_of, oracle, replicate
+from precmark.ablation.averages import averaged_difference, replicated
 from precmark.ablation.budget import Cutoff, Ranked, apply_budget
+from precmark.ablation.study import study
+from precmark.runs import Run
 from precmark.simulate import CATEGORIES, Config, simulate
 
 _RATE = 0.012
@@ -63,6 +76,44 @@ def run(scale: str = "full") -> list[dict]:
     ]  # fmt: skip
 
 
+def whole_study(folder: Path) -> list[dict]:
+    """Seconds of the whole ablation of a copy of the run in `folder`, by stage and in all."""
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = Path(scratch) / folder.name
+        shutil.copytree(
+            folder, copy, ignore=shutil.ignore_patterns("ablation", "futures", "book", "chapters")
+        )
+        started = time.perf_counter()
+        found = study(Run(copy))
+        total = time.perf_counter() - started
+    swept = sum(s for name, s in found.seconds.items() if name.startswith("sweep"))
+    decisions = found.options.c1_n[0] + found.options.c2_eligible_n[0]
+    n = f"{len(found.options):,} rows, {decisions:,.0f}"
+    rows = [
+        figure(
+            f"whole ablation, without sweeps, {n} decisions", total - swept, "s", "lower",
+            target=300,
+        ),
+        figure("whole ablation with sweeps", total, "s", "lower"),
+    ]  # fmt: skip
+    return rows + [figure(f"- {name}", s, "s", "lower") for name, s in found.seconds.items()]
+
+
+def half_width(folder: Path, *, stores: int = 5, seeds: int = 3) -> list[dict]:
+    """Half-width of option 4 less 3, caused purchases a coupon, over `stores` x `seeds`.
+
+    Networks and futures stay in the run's cache, so that a second call takes trained models.
+    """
+    drawn = replicated(Run(folder), ("3", "4"), stores=stores, seeds=seeds)
+    found = averaged_difference(drawn).iloc[0]
+    what = f"half-width of option 4 less 3, {stores} stores x {seeds} trainings, {found.world}"
+    width = 100 * found.half_width
+    return [figure(what, width, "percentage points", "lower", target=0.5)]
+
+
 if __name__ == "__main__":
-    for row in run():
+    rows = run()
+    for name in sys.argv[1:]:
+        rows += whole_study(Path(name)) + half_width(Path(name))
+    for row in rows:
         print(row)

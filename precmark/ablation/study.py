@@ -11,11 +11,12 @@ import pandas as pd
 
 from precmark.ablation.future import asked_of, future_store
 from precmark.ablation.holdout import needed_response, random_holdout
+from precmark.ablation.outcomes import Row
 from precmark.ablation.places import Places
 from precmark.ablation.play import ALL, COMMON, Coupons, Scene, frozen_policies, play
 from precmark.ablation.primary import primary_comparisons
 from precmark.ablation.scenes import scene_of, trained_on
-from precmark.ablation.sweeps import ORDER_DECISIONS, swept_order, swept_worlds
+from precmark.ablation.sweeps import ORDER_DECISIONS, SWEEP_KEYS, swept_order, swept_worlds
 from precmark.ablation.tables import EQUAL_COUPONS
 from precmark.ablation.worlds import WORLDS_IN_ORDER, World
 from precmark.churn.processes import in_processes
@@ -103,6 +104,7 @@ def study(
     replications: int = 200,
     stores: int = 1,
     seeds: int = 1,
+    world_sweeps: bool = True,
     order_sweep: bool = True,
     epochs: int = 30,
     every_days: int = 30,
@@ -124,6 +126,8 @@ def study(
         How often each future happens again, 1 or more.
     stores, seeds : int
         Futures, and trainings, to average over, 1 or more.
+    world_sweeps : bool
+        Also vary the size of the effect and the part of taste in it.
     order_sweep : bool
         Also vary the share of order, which simulates and trains twice more.
     epochs : int
@@ -169,20 +173,26 @@ def study(
             act = _act(number, scene, replications, n_jobs)
             acts.append(act if not acts else replace(act, scene=None, fixed={}))
             clock.lap("worlds played")
-    found = _first_only(acts[0], replications, seed, n_jobs)
-    clock.lap("holdout, needed, sweeps of the world")
+    found = _first_only(acts[0], replications, seed)
+    clock.lap("holdout and needed response")
+    swept = [pd.DataFrame(columns=[*SWEEP_KEYS, *Row.__dataclass_fields__])]
+    if world_sweeps:
+        swept = [swept_worlds(acts[0].scene, acts[0].fixed, acts[0].base, n_jobs=n_jobs)]
+        clock.lap("sweeps of effect and taste")
     if order_sweep:
-        swept = swept_order(
-            run, learnt, places, acts[0].base, decisions=min(decisions // 4, ORDER_DECISIONS),
-            epochs=epochs, seed=seed, n_jobs=n_jobs,
+        swept.append(
+            swept_order(
+                run, learnt, places, acts[0].base, decisions=min(decisions // 4, ORDER_DECISIONS),
+                epochs=epochs, seed=seed, n_jobs=n_jobs,
+            )
         )  # fmt: skip
-        found["sweeps"] = pd.concat([found["sweeps"], swept], ignore_index=True)
         clock.lap("sweep of order")
     drawn = pd.concat([act.drawn for act in acts], ignore_index=True)
     return Study(
         options=_options(pd.concat([act.rows for act in acts]), drawn),
         replications=drawn[drawn.budget == EQUAL_COUPONS].reset_index(drop=True),
         cutoffs=pd.concat([act.cutoffs for act in acts], ignore_index=True),
+        sweeps=pd.concat([part for part in swept if len(part)] or swept, ignore_index=True),
         seconds=clock.seconds,
         **found,
     )
@@ -245,7 +255,7 @@ def _act(store: int, scene: Scene, replications: int, n_jobs: int) -> _Act:
     )
 
 
-def _first_only(act: _Act, replications: int, seed: int, n_jobs: int) -> dict[str, Any]:
+def _first_only(act: _Act, replications: int, seed: int) -> dict[str, Any]:
     """The tables made of the first future and training alone, by field of :class:`Study`."""
     future, coupon = act.scene.truth, act.fixed[EQUAL_COUPONS, COMMON]
     held = [
@@ -261,7 +271,6 @@ def _first_only(act: _Act, replications: int, seed: int, n_jobs: int) -> dict[st
         "holdout": pd.concat(held, ignore_index=True).assign(policy=COMMON, budget=EQUAL_COUPONS),
         "needed": needed_response(future, coupon),
         "worlds": worlds.set_index("world").loc[list(WORLDS_IN_ORDER)].reset_index(),
-        "sweeps": swept_worlds(act.scene, act.fixed, act.base, n_jobs=n_jobs),
         "config": future.config,
     }
 

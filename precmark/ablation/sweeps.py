@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from precmark.ablation.future import future_store, run_config, store_of
-from precmark.ablation.outcomes import expected
+from precmark.ablation.outcomes import Row, expected
 from precmark.ablation.play import Coupons, Scene, frozen_policies, play
 from precmark.ablation.scenes import scene_of, trained_on
 from precmark.ablation.tables import EQUAL_COUPONS, MAIN, PAPER_OPTIONS
@@ -34,7 +34,8 @@ ORDER_DECISIONS = 14_000
 """Decisions of the futures with another share of order, at most: each needs a store of its own."""
 
 _BASE = {"effect": World("no_effect").effect, "taste_match": World("no_effect").taste_match}
-_COLUMNS = ["sweep", "value", "policy", "world"]
+SWEEP_KEYS = ("sweep", "value", "policy", "world")
+"""What a row of a sweep is about."""
 
 
 def swept_worlds(
@@ -160,6 +161,4 @@ def _with_order(
 
 def _tidy(table: pd.DataFrame) -> pd.DataFrame:
     """`table` with the keys first, and without what only the main table has."""
-    from precmark.ablation.outcomes import Row
-
-    return table[_COLUMNS + list(Row.__dataclass_fields__)].reset_index(drop=True)
+    return table[[*SWEEP_KEYS, *Row.__dataclass_fields__]].reset_index(drop=True)
