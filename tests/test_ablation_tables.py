@@ -225,6 +225,7 @@ def test_units_name_only_columns_that_are_there(study, primary):
     store = simulate("classroom", seed=4, coupon_share=0)
     assert quoted["decisions"] == f"{store.truth['decisions'].num_rows:,}"
     assert set(tables.quoted(None)) < set(quoted)
+    assert tables.quoted(None)["times"] == f"{13.69 / 2.41:.1f}"
 
 
 def test_what_is_said_of_a_world_without_effect(study):

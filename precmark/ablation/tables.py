@@ -8,7 +8,7 @@ import pandas as pd
 
 from precmark.ablation.options import FACTORIAL, OPTIONS
 from precmark.ablation.outcomes import MARGINS
-from precmark.ablation.worlds import WORLDS_IN_ORDER
+from precmark.ablation.worlds import WORLDS_IN_ORDER, World
 from precmark.claims import paper
 
 PAPER_OPTIONS = ("1", "2", "3", "4")
@@ -297,7 +297,12 @@ def quoted(study) -> dict[str, str]:
     printed = printed_table6()
     sessions = printed["paper_c1_n"] + printed["paper_c2_n"]
     share = [paper("gu", f"table7.option{k}_rate") for k in PAPER_OPTIONS]
+    four = printed[printed["policy"] == "4"].iloc[0]
     out = {
+        "times": f"{four.paper_c1 / four.paper_c2:.1f}",
+        "discount": f"{paper('gu', 'section5.discount'):.0%}",
+        "hours": f"{paper('gu', 'section5.coupon_hours'):g}",
+        "effect": f"{World('no_effect').effect:g}",
         "rate_low": f"{min(share):.2%}",
         "rate_high": f"{max(share):.2%}",
         "sizes": f"up to {sessions.max() / sessions.min() - 1:.0%}",
