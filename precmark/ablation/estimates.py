@@ -144,7 +144,10 @@ def traits_of(
     r = ranks.rank(X, users)
     columns = {"risk rank": r, "risk rank^2": r**2, "risk rank^3": r**3}
     searches = histories[histories.event == "search"]
-    deal = searches.text.astype("str").str.contains("|".join(DEAL_WORDS), case=False, regex=True)
+    # Few texts are searched for again and again.
+    number, texts = pd.factorize(searches.text.astype("str"))
+    is_deal = pd.Series(texts).str.contains("|".join(DEAL_WORDS), case=False, regex=True)
+    deal = pd.Series(is_deal.to_numpy(bool)[number], index=searches.index)
     found = pd.DataFrame({"n": 1.0, "deal": deal.astype(float)}).groupby(searches.user_code).sum()
     found = found.reindex(rows).fillna(0.0)
     # Shrunk towards nothing: one search for a deal says less than three of three.
