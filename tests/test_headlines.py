@@ -262,7 +262,7 @@ def test_the_recommender_stands_beside_the_best_of_the_others(run):
     found = said(run, of="06")
     assert found.standing == "Open"
     assert "**31%** of the cases [29%, 33%]" in found.text
-    assert "*same category*, in 33% [31%, 35%]." in found.text
+    assert "the category that the user touched most, in 33% [31%, 35%]." in found.text
     for part in (table[:2], table[2:]):
         run.write("recommendation/categories", part)
         assert headlines.ten(run, claims()) == []
@@ -317,7 +317,7 @@ def test_one_model_a_segment(run):
     run.write("churn/differences", differences(model="other"))
     found = said(run, row, of="05")
     assert found.standing == "Does not hold"
-    assert "its **average precision -0.1** against one network for all" in found.text
+    assert "its average precision by **-0.1** against one network for all" in found.text
 
 
 def test_what_a_random_split_changes(run):
