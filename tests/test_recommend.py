@@ -99,11 +99,15 @@ def test_searches_count_by_category(events, items):
 # ---- ranks
 
 
+@pytest.mark.parametrize("levels", [30, 20_000])
 @pytest.mark.parametrize("m", [2, 10, 743, 1500])
-def test_ranks_are_those_of_a_loop_with_scipy(m):
+def test_ranks_are_those_of_a_loop_with_scipy(m, levels):
     rng = np.random.default_rng(m)
-    scores = rng.integers(-4, 30, size=(7, m)).astype(np.float32)
-    scores[3] = 5
+    scores = rng.integers(-4, levels, size=(7, m)).astype(np.float32)
+    # all alike, half of them unknown, and ties that reach both ends
+    scores[3], scores[4, ::2], scores[5, -1] = 5, -9, scores[5, 0]
+    scores[6] = np.sort(scores[6])
+    scores[6, -2:] = scores[6].max()
     got = within_user_ranks(scores)
     for i in range(len(scores)):
         np.testing.assert_allclose(

@@ -15,6 +15,10 @@ CHUNK_ROWS = 256
 """Users a piece: small enough that a piece's matrices stay in the caches."""
 
 
+MANY_TIES = 0.08
+"""Share of ties above which a pass over all places is faster than one over the ties."""
+
+
 def within_user_ranks(scores: np.ndarray) -> np.ndarray:
     """The rank of each item among all items of its user, from 0 (last) to 1 (first).
 
@@ -42,15 +46,36 @@ def within_user_ranks(scores: np.ndarray) -> np.ndarray:
     keys.sort(axis=1)
     column = (keys & keys.dtype.type((1 << bits) - 1)).astype(np.int32)
     keys >>= keys.dtype.type(bits)
-    rank = np.zeros((n, m), dtype=np.int32)
-    place = np.arange(1, m, dtype=np.int32)
-    np.multiply(keys[:, 1:] != keys[:, :-1], place, out=rank[:, 1:])
-    np.maximum.accumulate(rank, axis=1, out=rank)
+    rank = np.zeros((n, m), dtype=np.float32)
+    place = np.arange(1, m, dtype=np.float32)
+    place *= np.float32(1 / (m - 1))
+    fresh = keys[:, 1:] != keys[:, :-1]
+    np.multiply(fresh, place, out=rank[:, 1:])
+    # the lowest of a user share rank 0, which stands there; the others take their group's first
+    np.logical_not(fresh, out=fresh)
+    fresh &= keys[:, 1:] != keys[:, :1]
+    if np.count_nonzero(fresh) > MANY_TIES * fresh.size:
+        np.maximum.accumulate(rank, axis=1, out=rank)
+    else:
+        _share_first(rank.reshape(-1), np.flatnonzero(fresh), m)
     # a sparse matrix that is full: its way back to a dense one is the fastest scatter there is
     starts = np.arange(0, n * m + 1, m, dtype=np.int32)
-    data = rank.ravel().astype(np.float32)
-    data *= np.float32(1 / (m - 1))
-    return csr_matrix((data, column.ravel(), starts), shape=(n, m)).toarray()
+    return csr_matrix((rank.ravel(), column.ravel(), starts), shape=(n, m)).toarray()
+
+
+def _share_first(rank: np.ndarray, tied: np.ndarray, m: int) -> None:
+    """Give each place of a run of ties the rank of the place before the run, in place.
+
+    `tied` are the ties in order, counted over rows without their first column: m - 1 a row.
+    """
+    if not len(tied):
+        return
+    at = tied + tied // (m - 1) + 1
+    begins = np.ones(len(at), dtype=bool)
+    begins[1:] = np.diff(at) != 1
+    # a run ends with its row: the first column of a row is never a tie
+    first = rank[at[begins] - 1]
+    rank[at] = np.repeat(first, np.diff(np.flatnonzero(np.append(begins, True))))
 
 
 def _keys(scores: np.ndarray) -> tuple[np.ndarray, int]:
