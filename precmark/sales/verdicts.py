@@ -46,9 +46,9 @@ def sales_verdicts(
         verdict="reproduced" if len(full) else "internally inconsistent",
         why=f"It is {GROWTHS[full[0]]}."
         if len(full)
-        else f"None of {len(meanings)} conversions to grow from gives all rows, and none more than "
-        f"{nearest.rows:.0f}; C-1 / C-2 - 1 agrees in {meanings.rows['C-2']}. The printed growth "
-        f"needs {listed(f'{v:.2%}' for v in rows['base implied'])} in the place of C-2.",
+        else f"Of {len(meanings)} conversions to grow from the best gives {nearest.rows:.0f} of "
+        f"{len(rows)} rows, and C-2 gives {meanings.rows['C-2']}; the printed growth needs "
+        f"{listed(f'{v:.2%}' for v in rows['base implied'])} in the place of C-2.",
     )
     _abstract(chapter)
     _best_return(chapter, uncertain, best)
