@@ -37,17 +37,11 @@ RESPONDERS = {
 """Who responds to coupons in each world."""
 
 METHODS = {
-    "random": "a category by lot",
-    "popular": "the most popular category",
-    "again": "what the user touched before",
-    "same-category": "the category that the user touched most",
-    "rules": "association rules",
-    "content": "content alone",
-    "item-item": "item-item alone",
-    "als": "ALS alone",
-    "svd": "SVD alone",
-    "nmf": "NMF alone",
-}
+    "random": "a category by lot", "popular": "the most popular category",
+    "again": "what the user touched before", "rules": "association rules",
+    "same-category": "the category that the user touched most", "content": "content alone",
+    "item-item": "item-item alone", "als": "ALS alone", "svd": "SVD alone", "nmf": "NMF alone",
+}  # fmt: skip
 """Recommenders beside the hybrid."""
 
 FOUR = ("1", "2", "3", "4")
