@@ -53,10 +53,10 @@ class Places:
         self.asked = hashlib.sha256("\0".join(map(str, asked)).encode()).hexdigest()[:12]
         self._map = None
 
-    def with_jobs(self, n_jobs: int) -> Places:
-        """The same map, its profiles made by `n_jobs` processes."""
+    def changed(self, *, n_jobs: int, every_days: int) -> Places:
+        """The same map, with profiles `every_days` apart, made by `n_jobs` processes."""
         same = copy(self)
-        same.n_jobs = n_jobs
+        same.n_jobs, same.every_days = n_jobs, every_days
         return same
 
     @property

@@ -33,6 +33,12 @@ ORDERS = (0.0, 0.5, 1.0)
 ORDER_DECISIONS = 14_000
 """Decisions of the futures with another share of order, at most: each needs a store of its own."""
 
+ORDER_EPOCHS = 15
+"""Epochs of their networks at most."""
+
+ORDER_DAYS = 60
+"""Days between two profiles of their users, at least."""
+
 _BASE = {"effect": World("no_effect").effect, "taste_match": World("no_effect").taste_match}
 SWEEP_KEYS = ("sweep", "value", "policy", "world")
 """What a row of a sweep is about."""
@@ -96,6 +102,8 @@ def swept_order(
 
     Another share of order is another law of purchases, so each value has a store of its own to
     train on, as large as the run's, and a future of its own. Users are placed by the run's map.
+    To save time futures are smaller, networks train for :data:`ORDER_EPOCHS` and profiles are
+    :data:`ORDER_DAYS` apart; the run's own share keeps the rows of the main table.
 
     Parameters
     ----------
@@ -108,7 +116,7 @@ def swept_order(
     decisions : int
         Of each future; fewer than the study's, so intervals of these points are wider.
     epochs, seed : int
-        Of each network.
+        Of each network, at most.
     n_jobs : int
         Stores at the same time.
 
@@ -119,6 +127,7 @@ def swept_order(
     """
     own = run_config(run).order_share
     values = [value for value in ORDERS if value != own]
+    epochs = min(epochs, ORDER_EPOCHS)
     tasks = [(run, learnt, places, value, decisions, epochs, seed) for value in values]
     found = dict(zip(values, in_processes(_with_order, tasks, n_jobs), strict=True))
     found[own] = base[base.policy.isin(PAPER_OPTIONS)]
@@ -137,7 +146,7 @@ def _with_order(
 ) -> pd.DataFrame:
     """``world``, ``policy`` and the columns of Row at share `value` of order."""
     # Processes within a process would wait for one another.
-    places = places.with_jobs(1)
+    places = places.changed(n_jobs=1, every_days=max(places.every_days, ORDER_DAYS))
     past = replace(run_config(run), order_share=value, coupon_share=0.0)
     store = store_of(run, past, learnt, f"order-{value:g}")
     segments = places.segments(store.run, store.sequences)
