@@ -66,10 +66,14 @@ class ChapterCard:
         if missing:
             lacks = " or ".join(CAPABILITIES[c] for c in missing)
             return f"{run.source.title} does not hold {lacks}"
-        if self.asks:
-            module, function = self.asks.split(":")
-            return getattr(import_module(module), function)(run)
-        return ""
+        return _asked(self.asks, run.path, run.card["fingerprint"]) if self.asks else ""
+
+
+@cache
+def _asked(asks: str, path: Path, fingerprint: str) -> str:
+    """What function `asks` says of the run at `path`; its data are read once in a process."""
+    module, function = asks.split(":")
+    return getattr(import_module(module), function)(Run(path))
 
 
 @cache
