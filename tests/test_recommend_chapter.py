@@ -330,7 +330,10 @@ def test_the_answer_says_whom_the_hybrid_beats(models, judged):
     text = sentences.answer(judged, against, difference(models, again="second"), models, None)
     assert "beats content alone" in text and "loses to Item-item alone" in text
     assert "beats association rules over all products" in text
-    assert "cannot be told from them among products new to the user" in text
+    assert "cannot be told from association rules among products new to the user" in text
+    against = difference(models, content="first", item_item="first")
+    text = sentences.answer(judged, against, difference(models), models, None)
+    assert "beats content alone" in text and text.count("beats") == 1
 
 
 def test_a_hybrid_of_one_part_says_so(judged):

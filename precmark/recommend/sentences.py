@@ -281,7 +281,7 @@ def answer(
         text += ". It "
     text += _and(
         (rows["rules"], "association rules over all products"),
-        (new["rules"], "them among products new to the user"),
+        (new["rules"], "association rules among products new to the user"),
         (rows["again"], "a list of what the user touched before"),
     )
     text += "."
@@ -298,8 +298,12 @@ def answer(
 
 
 def _and(*parts: tuple[str, str]) -> str:
-    """Verbs and objects: "beats a, loses to b and cannot be told from c"."""
-    return listed(f"{VERBS[favours]} {what}" for favours, what in parts)
+    """Verbs and objects, each verb once: "beats a and b, and loses to c"."""
+    objects: dict[str, list[str]] = {}
+    for favours, what in parts:
+        objects.setdefault(VERBS[favours], []).append(what)
+    said = [f"{verb} {listed(whats)}" for verb, whats in objects.items()]
+    return said[0] if len(said) == 1 else f"{', '.join(said[:-1])}, and {said[-1]}"
 
 
 def _other(part: str, alone: str) -> str:
