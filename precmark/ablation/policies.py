@@ -184,6 +184,12 @@ def forecast_cost(
     affinity where the option has one, else the category's share of orders. A purchase has the
     chance that the option knows: its calibrated score, the mean of the segment, or the base rate;
     who is won over (estimated uplift) redeems always.
+
+    Notes
+    -----
+    A forecast is not the truth. The recommender's affinity is to what is looked at now; where users
+    redeem less often than that, options with the recommender spend less than they forecast, and
+    where coupons win users over, all spend more. What was truly spent stands in the results.
     """
     category = category_of(option, seen, uplift)
     if option.recommendation:
