@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from precmark.contract import Options, check, ingest
+from precmark.source import Dataset, Source
 
 INSTANT = datetime(2024, 7, 1, 10, 20, 30, tzinfo=UTC)
 
@@ -185,3 +187,11 @@ def test_a_future_instant_in_parquet_is_refused():
     assert [p.what for p in check(log(stamps)).problems] == [
         "events.timestamp: in the future", "events.timestamp: before 1990",
     ]  # fmt: skip
+
+
+def test_the_calendar_of_a_simulated_store_may_lie_ahead():
+    table = log(["2222-01-01T10:00:00Z", "2222-01-01T11:00:00Z"])
+    made_up = Source("made-up", "Made up", frozenset({"clock"}), simulated=True)
+    assert not check(Dataset(made_up, {"events": table})).problems
+    (problem, *_) = check(Dataset(replace(made_up, simulated=False), {"events": table})).problems
+    assert "in the future" in problem.what

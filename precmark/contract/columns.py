@@ -68,6 +68,10 @@ class Rule:
     grouped: bool = False
 
 
+IN_THE_FUTURE = "in the future"
+"""What is wrong with a timestamp that is later than now."""
+
+
 @dataclass(frozen=True)
 class Typed:
     """A staged table in the contract's names and types.
@@ -267,7 +271,7 @@ def _time_rules(column: Column, type_: str, zoneless: str, source: str) -> list[
     empty, shown = _empty(raw, type_), f"{raw}::VARCHAR"
     rules = [
         Rule(
-            column.name, "in the future", f"coalesce({name} > now(), false)", shown,
+            column.name, IN_THE_FUTURE, f"coalesce({name} > now(), false)", shown,
             "Check the unit and the zone; an event log holds what was.", True,
         ),
         Rule(
