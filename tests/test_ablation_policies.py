@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 import shutil
 from collections import Counter
@@ -524,6 +525,13 @@ def test_the_truth_is_in_the_order_of_the_sequences(store):
     strange = sessions.assign(session_id="another")
     with pytest.raises(InputError, match="have no truth"):
         truth_of_decisions(truth.reset_index(), strange, future.sequences)
+
+
+def test_a_future_may_lie_ahead_of_todays_date(store):
+    run, *_ = store
+    ahead = future_store(run, decisions=300, start=dt.date(2190, 1, 1))
+    assert ahead.sequences.decisions.timestamp.min() >= pd.Timestamp("2189-12-31", tz="UTC")
+    assert len(ahead.histories) > len(ahead.sequences)
 
 
 def test_a_future_cannot_be_made_of_a_store_without_truth(store, tmp_path):
