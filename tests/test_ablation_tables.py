@@ -283,6 +283,20 @@ def test_what_an_equal_discount_does(study):
         assert ("hangs on what is held equal" in sentences.on_budgets(turned)) != same
 
 
+def test_tables_in_words_keep_their_figures(study):
+    words = tables.needed_words(study.needed).set_index("world")
+    row = study.needed.set_index("world").loc["lost_causes"]
+    assert words.loc["lost causes", "C-1"] == f"{row.c1:.2%}"
+    assert words.loc["lost causes", "A needed"] == f"{row.needed_effect:.3f}"
+    assert words.loc["no effect", "A needed"] == "none is enough"
+    words = tables.worlds_words(study.worlds).set_index("world")
+    row = study.worlds.set_index("world").loc["sure_things"]
+    assert words.loc["sure things", "mean effect, points"] == f"{100 * row.average_effect:.2f}"
+    assert words.loc["sure things", "pulled forward"] == "75%"
+    assert words.loc["no effect", "correlation with risk"] == "none"
+    assert sum("oracle" in column for column in words) == 1
+
+
 def test_worlds_alike_on_average_are_said_to_be(study):
     assert "about 0.90" in sentences.on_worlds(study.worlds.assign(average_effect=0.009))
     apart = study.worlds.assign(average_effect=np.linspace(0.008, 0.01, 5))

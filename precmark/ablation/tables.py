@@ -286,6 +286,44 @@ def learners(
     )
 
 
+def worlds_words(worlds: pd.DataFrame) -> pd.DataFrame:
+    """:func:`precmark.simulate.world_summary` under headings for readers, effects in points."""
+    points = [c for c in worlds if c.startswith(("average_", "oracle_"))]
+    shown = worlds.assign(**{c: (100 * worlds[c]).map("{:.2f}".format) for c in points})
+    shown["world"] = shown["world"].str.replace("_", " ")
+    shown["pulled_forward_share"] = shown["pulled_forward_share"].map("{:.0%}".format)
+    shown["risk_correlation"] = [
+        f"{value:+.2f}" if value == value else "none" for value in worlds["risk_correlation"]
+    ]
+    names = {
+        "average_effect": "mean effect, points", "risk_correlation": "correlation with risk",
+        "pulled_forward_share": "pulled forward", "average_net_30d": "mean effect, 30-day net",
+        "average_best_category": "mean effect, best category",
+    }  # fmt: skip
+    for column in shown:
+        if column.startswith("oracle_"):
+            names[column] = f"oracle, {column.removeprefix('oracle_')} of sessions"
+    return shown.rename(columns=names)
+
+
+def needed_words(needed: pd.DataFrame) -> pd.DataFrame:
+    """:func:`precmark.ablation.needed_response` as text, a row a world."""
+    share = "{:.2%}".format
+    none = "none is enough"
+    there = needed["reachable"]
+    return pd.DataFrame(
+        {
+            "world": needed["world"].str.replace("_", " "),
+            "C-1 without a coupon": needed["without"].map(share),
+            "C-1": needed["c1"].map(share),
+            "C-1 wanted": needed["target"].map(share),
+            "mean effect needed among them": needed["needed_tau"].map(share),
+            "A needed": needed["needed_effect"].map("{:.3f}".format).where(there, none),
+            "times the assumed A": needed["times"].map("{:.1f}".format).where(there, none),
+        }
+    )
+
+
 def stored(study, primary: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The tables of `study` that other chapters read, and `primary` as shown, by name."""
     names = ("options", "replications", "holdout", "cutoffs", "sweeps", "needed", "worlds")
