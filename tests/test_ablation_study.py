@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from precmark.ablation import expected, primary_comparisons
+from precmark.ablation import expected, primary_comparisons, sweeps
+from precmark.ablation.averages import averaged_difference, replicated
 from precmark.ablation.enough import too_little
 from precmark.ablation.future import future_store, run_config
 from precmark.ablation.options import FACTORIAL, OPTIONS
@@ -61,7 +62,10 @@ def run(tmp_path_factory) -> Run:
 
 @pytest.fixture(scope="module")
 def found(run):
-    return study(run, **QUICK, n_jobs=2)
+    with pytest.MonkeyPatch.context() as patch:  # every value takes a play of each world
+        patch.setattr(sweeps, "EFFECTS", (0.009, 0.018))
+        patch.setattr(sweeps, "TASTES", (0.25,))
+        return study(run, **QUICK, n_jobs=2)
 
 
 def scene_from(run: Run):
@@ -165,12 +169,10 @@ def test_sweeps_at_the_usual_values_are_the_main_table(found):
         for row in rows.itertuples():
             for column in ("coupons", "incremental", "profit_30", "discount"):
                 assert getattr(row, column) == main.loc[(row.world, row.policy), column]
-    values = found.sweeps.groupby("sweep").value.unique()
-    assert sorted(values["effect"]) == [0.003, 0.009, 0.02]
-    assert sorted(values["taste_match"]) == [0.0, 0.25, 0.5]
+    assert 0.009 in sweeps.EFFECTS and 0.25 in sweeps.TASTES  # else there were nothing to check
     lot = found.sweeps[(found.sweeps.policy == "1") & (found.sweeps.sweep == "effect")]
     by = lot.set_index(["world", "value"]).incremental
-    assert by["orthogonal", 0.02] / by["orthogonal", 0.003] == pytest.approx(20 / 3, rel=0.02)
+    assert by["orthogonal", 0.018] / by["orthogonal", 0.009] == pytest.approx(2, rel=0.02)
 
 
 def test_the_first_futures_tables(found, made):
@@ -326,17 +328,58 @@ def test_the_same_seed_gives_the_same_numbers(run, found):
         pd.testing.assert_frame_equal(getattr(again, name), getattr(found, name))
 
 
-def test_several_stores_and_trainings_are_averaged(run, found):
-    both = study(run, **QUICK, world_sweeps=False, stores=2, seeds=2, n_jobs=2)
-    keys = ["store", "training_seed"]
-    assert both.replications[keys].drop_duplicates().values.tolist() == [
-        [0, 0], [0, 1], [1, 0], [1, 1],
+def test_several_stores_are_averaged(run):
+    both = study(run, **QUICK, world_sweeps=False, stores=2, n_jobs=2)
+    assert both.replications[["store", "training_seed"]].drop_duplicates().values.tolist() == [
+        [0, 0], [1, 0],
     ]  # fmt: skip
     rows = both.options[(both.options.policy == "2") & (both.options.world == "orthogonal")]
     cut = both.cutoffs[(both.cutoffs.policy == "2") & (both.cutoffs.budget == EQUAL_COUPONS)]
     rate = rows[rows.budget == EQUAL_COUPONS].rate_sessions.item()
-    assert len(cut) == 4 and rate == pytest.approx(cut.realised_rate.mean())
+    assert len(cut) == 2 and rate == pytest.approx(cut.realised_rate.mean())
     assert len(both.primary) == 20
+
+
+def test_trainings_are_kept_apart_and_averaged(run, found):
+    quick = {name: QUICK[name] for name in ("decisions", "epochs", "every_days", "replications")}
+    drawn = replicated(run, world="lost_causes", stores=1, seeds=2, n_jobs=1, **quick)
+    mine = found.replications
+    mine = mine[(mine.world == "lost_causes") & mine.policy.isin(["3", "4"])]
+    pd.testing.assert_frame_equal(
+        drawn[drawn.training_seed == 0].reset_index(drop=True),
+        mine[list(drawn)].reset_index(drop=True),
+        check_like=True,
+    )
+    column = "incremental_per_coupon"
+    gaps = []
+    for number in (0, 1):
+        rows = drawn[drawn.training_seed == number].set_index("replication")
+        gaps.append(rows[column][rows.policy == "4"] - rows[column][rows.policy == "3"])
+    row = averaged_difference(drawn).iloc[0]
+    assert row.difference == pytest.approx(np.mean(gaps))
+
+
+def test_an_averaged_difference_has_the_width_of_its_parts():
+    # Stores, trainings and replications differ by known amounts; others are told from these.
+    rng = np.random.default_rng(0)
+    stores, seeds, times = 40, 40, 60
+    store = rng.normal(0, 3.0, stores)[:, None, None]
+    training = rng.normal(0, 2.0, seeds)[None, :, None]
+    luck = rng.normal(0, 1.0, (stores, 1, times))
+    first = store + training + luck + 5.0
+    where = np.indices(first.shape).reshape(3, -1)
+    keys = dict(zip(("store", "training_seed", "replication"), where, strict=True))
+    parts = [
+        pd.DataFrame({**keys, "world": "w", "policy": name, "gain": value.ravel()})
+        for name, value in (("a", first), ("b", np.zeros(first.shape)))
+    ]
+    row = averaged_difference(pd.concat(parts), "a", "b", measure="gain", draws=4_000).iloc[0]
+    assert row.difference == pytest.approx(first.mean())
+    spread = np.sqrt(np.var(store) / stores + np.var(training) / seeds + np.var(luck) / stores)
+    assert row.half_width == pytest.approx(1.96 * spread, rel=0.1)
+    assert row.low < row.difference < row.high
+    with pytest.raises(InputError, match="lack policy c"):
+        averaged_difference(pd.concat(parts), "a", "c", measure="gain")
 
 
 def test_policies_that_decide_alike_are_scored_once():
