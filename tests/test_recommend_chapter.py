@@ -334,6 +334,7 @@ def test_the_answer_says_whom_the_hybrid_beats(models, judged):
     against = difference(models, content="first", item_item="first")
     text = sentences.answer(judged, against, difference(models), models, None)
     assert "beats content alone" in text and text.count("beats") == 1
+    assert "association rules (over all products and among new ones)" in text
 
 
 def test_a_hybrid_of_one_part_says_so(judged):

@@ -279,11 +279,13 @@ def answer(
             (rows[part], f"{models[part].title} alone ({value[part]:.2f})"),
         )
         text += ". It "
-    text += _and(
+    rules = [
         (rows["rules"], "association rules over all products"),
         (new["rules"], "association rules among products new to the user"),
-        (rows["again"], "a list of what the user touched before"),
-    )
+    ]
+    if rows["rules"] == new["rules"]:
+        rules = [(rows["rules"], "association rules (over all products and among new ones)")]
+    text += _and(*rules, (rows["again"], "a list of what the user touched before"))
     text += "."
     if categories is not None:
         rate = categories.set_index("model").hit_rate
