@@ -40,7 +40,7 @@ WEEK_US = 7 * 86_400_000_000
 WINDOW = pd.Timedelta(seconds=9_000)
 TRUTH = "truth/decisions.parquet"
 QUICK = {
-    "decisions": 1_500, "replications": 20, "epochs": 1, "every_days": 120, "order_sweep": False,
+    "decisions": 1_500, "replications": 20, "epochs": 1, "every_days": 200, "order_sweep": False,
 }  # fmt: skip
 
 
@@ -71,7 +71,7 @@ def found(run):
 def scene_from(run: Run):
     """Policies' view of the future of `run`, learnt from its tables; one epoch a network."""
     learnt = read_sequences(run)
-    places = Places(run, learnt, every_days=120, n_jobs=1)
+    places = Places(run, learnt, every_days=QUICK["every_days"], n_jobs=1)
     segments = places.segments(run, learnt)
     trained = trained_on(run, learnt, segments, epochs=1, n_jobs=1)
     store = future_store(run, decisions=QUICK["decisions"])
