@@ -245,7 +245,7 @@ def test_sentences_follow_the_numbers(study, primary):
         primary.assign(favours="neither", matters="open")
     )
     text = sentences.on_primary(primary.assign(favours="first", matters="larger"))
-    assert "20 favour the first" in text and "*no effect*" in text
+    assert "the first option is favoured in 20" in text and "*no effect*" in text
     needed = study.needed.assign(needed_tau=0.0)
     assert "no effect at all" in readings.on_needed(needed)
     text = readings.on_needed(study.needed)
@@ -331,6 +331,9 @@ def test_verdicts_follow_the_comparisons(study, primary):
     assert open_["gu-option4-best"] == open_["gu-segments-help"] == "undecided"
     small = of(primary.assign(favours="neither", matters="smaller"))
     assert small["gu-segments-help"] == "not reproduced"
+    nothing = primary.assign(favours="neither", matters="open")
+    nothing.loc[nothing.world == "no_effect", "favours"] = "second"
+    assert {of(nothing)[k] for k in ("gu-option4-best", "gu-segments-help")} == {"undecided"}
     # Better than one rival in one world and than another in another is not best of all.
     mixed = primary.assign(favours="neither", matters="open")
     mixed.loc[(mixed.world == "orthogonal") & (mixed.comparison == "4-1"), "favours"] = "first"

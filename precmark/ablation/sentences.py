@@ -143,10 +143,10 @@ def on_options(options: pd.DataFrame, *, budget: str = tables.EQUAL_COUPONS) -> 
         best = value.drop("6").idxmax()
         lead = "coupons by lot lead" if best == "1" else f"option {best} leads"
         rest = {"4": "option 4", "1": "coupons by lot"}
-        behind = listed(f"{name} ({hundred(value[k])})" for k, name in rest.items() if k != best)
+        behind = listed(f"{name} ({hundred(value[k], 2)})" for k, name in rest.items() if k != best)
         lines.append(
-            f"- {named([world])}: {lead} with {hundred(value[best])} per 100 coupons, ahead of "
-            f"{behind}; the oracle reaches {hundred(value['6'])}."
+            f"- {named([world])}: {lead} with {hundred(value[best], 2)} per 100 coupons, ahead of "
+            f"{behind}; the oracle reaches {hundred(value['6'], 2)}."
         )
     return "\n".join(lines)
 
@@ -193,8 +193,8 @@ def on_primary(primary: pd.DataFrame) -> str:
         text = f"Judged together, none of the {none} comparisons favours either option. "
     else:
         text = (
-            f"Of {len(primary)} comparisons, judged together, {len(first)} favour the first "
-            f"option, {len(second)} the second, and {none} neither. "
+            f"Of {len(primary)} comparisons, judged together, the first option is favoured in "
+            f"{len(first)}, the second in {len(second)}, and neither in {none}. "
         )
     text += (
         f"{len(large) or 'None'} {'is' if len(large) < 2 else 'are'} surely larger than the "
@@ -280,16 +280,20 @@ def answer(study, found, *, world: str = ASSUMED) -> str:
     value = options[options["budget"] == tables.EQUAL_COUPONS].set_index(["world", "policy"])
     four = value.xs("4", level="policy")["incremental_per_coupon"]
     lot = value.xs("1", level="policy")["incremental_per_coupon"]
-    better = [w for w in tables.WITH_EFFECT if four[w] > lot[w]]
-    worse = [w for w in tables.WITH_EFFECT if four[w] < lot[w]]
+    better = [w for w in tables.WITH_EFFECT if four[w] > 1.1 * lot[w]]
+    worse = [w for w in tables.WITH_EFFECT if four[w] < 0.9 * lot[w]]
+    alike = [w for w in tables.WITH_EFFECT if w not in better + worse]
     text = (
         f"It depends on who responds, and Table 6 cannot tell. Where those about to leave can be "
         f"won, option 4 causes {hundred(four[world])} purchases per 100 coupons against "
         f"{hundred(lot[world])} by lot. "
     )
-    if better:
-        text += f"It does better than chance in {named(better)}"
-        text += f", worse in {named(worse)}. " if worse else ". "
+    parts = [
+        f"{how} in {named(worlds)}"
+        for how, worlds in (("better", better), ("about as well", alike), ("worse", worse))
+        if worlds
+    ]
+    text += f"Against chance it does {listed(parts)}. "
     none = tables.table6(options, world="no_effect", budget=tables.PAPER_RATES)
     row = none[none["policy"] == "1"].iloc[0]
     text += (
