@@ -24,7 +24,6 @@ from precmark.ablation.future import (
     truth_of_decisions,
 )
 from precmark.ablation.options import FACTORIAL, OPTIONS
-from precmark.ablation.places import Places
 from precmark.ablation.policies import (
     Prices,
     Seen,
@@ -39,6 +38,7 @@ from precmark.ablation.policies import (
     score_of,
 )
 from precmark.ablation.risk import LEAST_EACH, part_rows, risk_models, risk_scores
+from precmark.churn.places import Places
 from precmark.churn.segments_at import NO_PROFILE, snapshot_days
 from precmark.claims import paper
 from precmark.errors import InputError

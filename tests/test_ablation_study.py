@@ -17,12 +17,12 @@ from precmark.ablation.averages import averaged_difference, replicated
 from precmark.ablation.enough import too_little
 from precmark.ablation.future import future_store, run_config
 from precmark.ablation.options import FACTORIAL, OPTIONS
-from precmark.ablation.places import Places
 from precmark.ablation.play import ceilings, distinct, frozen_policies
 from precmark.ablation.scenes import scene_of, trained_on
 from precmark.ablation.study import study
 from precmark.ablation.tables import BUDGETS, EQUAL_COUPONS, EQUAL_DISCOUNT, MAIN
 from precmark.ablation.worlds import WORLDS_IN_ORDER, World
+from precmark.churn.places import Places
 from precmark.claims import paper
 from precmark.contract.schema import CLICK_EVENTS
 from precmark.errors import InputError

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from precmark.churn import NO_PROFILE, enough, segments_at, segments_of
-from precmark.churn.segments_at import snapshot_days
+from precmark.churn import NO_PROFILE, enough, segments_of
+from precmark.churn.segments_at import fitted_map, place, snapshot_days
 from precmark.errors import InputError
 from precmark.runs import Run, write_card
 from precmark.segments import SomSegments, past
@@ -60,6 +60,11 @@ def test_profiles_are_taken_from_the_first_decision_on():
 # ---- segments from a hand-made history
 
 
+def segments_at(run, decisions, *, fit_on, n_segments, days):
+    fitted = fitted_map(run, fit_on=fit_on, n_segments=n_segments)
+    return place(run, decisions, fitted, days=days, n_jobs=1)
+
+
 @pytest.fixture
 def histories(monkeypatch):
     """Users change their group with the day: user u is in group (u + day of month) % 3.
@@ -70,14 +75,15 @@ def histories(monkeypatch):
     members = [profile[group == g] for g in range(3)]
     asked = []
 
-    def past_profile(run, day):
+    def past_profile(run, day, users=None):
         asked.append(day)
         number = pd.Timestamp(day).day
         if number < 5:
             raise InputError("the log holds nothing before")
-        users = np.arange(180 if number >= 20 else 150)
-        rows = [members[(u + number) % 3].iloc[u // 3] for u in users]
-        return pd.DataFrame(rows).assign(user_code=users).reset_index(drop=True)
+        there = np.arange(180 if number >= 20 else 150)
+        there = there if users is None else np.intersect1d(there, users)
+        rows = [members[(u + number) % 3].iloc[u // 3] for u in there]
+        return pd.DataFrame(rows).assign(user_code=there).reset_index(drop=True)
 
     monkeypatch.setattr(past, "past_profile", past_profile)
     return past_profile, asked
@@ -93,7 +99,7 @@ def test_each_decision_is_placed_by_the_latest_profile_before_it(tmp_path, histo
          + pd.to_timedelta(rng.integers(0, 27 * 24, 400), "h")}
     )  # fmt: skip
     days = ["2024-06-01", "2024-06-11", "2024-06-21"]
-    found = segments_at(run, decisions, fit_on="2024-06-14", n_segments=3, days=days, n_jobs=1)
+    found = segments_at(run, decisions, fit_on="2024-06-14", n_segments=3, days=days)
     assert asked[0] == "2024-06-14" and asked[1:] == days
     fitted = SomSegments(n_segments=3, seed=0).fit(past_profile(run, "2024-06-14"))
     profiles = {day: past_profile(run, day) for day in days[1:]}
@@ -116,7 +122,7 @@ def test_borders_of_days_are_the_stores_midnights(tmp_path, histories):
          "timestamp": at("2024-06-21 03:59:59", "2024-06-21 04:00:00", "2024-05-01 00:00:00")}
     )  # fmt: skip
     found = segments_at(run, decisions, fit_on="2024-06-11", n_segments=3,
-                        days=["2024-06-11", "2024-06-21"], n_jobs=1)  # fmt: skip
+                        days=["2024-06-11", "2024-06-21"])  # fmt: skip
     # User 170 is known from the 20th; nothing is known before the first day.
     assert found[0] == NO_PROFILE and found[1] != NO_PROFILE and found[2] == NO_PROFILE
 
@@ -128,7 +134,7 @@ def test_a_clock_that_skips_midnight(tmp_path, histories):
     days = snapshot_days(times[[0, 2]], "America/Santiago", 14)
     assert days == ["2022-09-11", "2022-09-25"]
     decisions = pd.DataFrame({"user_code": [3, 3, 170, 3], "timestamp": times})
-    found = segments_at(run, decisions, fit_on="2022-09-11", n_segments=3, days=days, n_jobs=1)
+    found = segments_at(run, decisions, fit_on="2022-09-11", n_segments=3, days=days)
     assert (found > 0).tolist() == [True, False, True, True] and found[0] == found[3]
 
 
@@ -170,7 +176,8 @@ def test_the_map_knows_nothing_after_training(tmp_path, histories):
 
 def test_no_later_event_changes_a_segment(tmp_path, monkeypatch):
     # Each profile is built once, as that takes seconds.
-    monkeypatch.setattr(past, "past_profile", functools.cache(past.past_profile))
+    whole = functools.cache(past.past_profile)
+    monkeypatch.setattr(past, "past_profile", lambda run, day, users=None: whole(run, day))
     log = random_log(4, rows=3_000, users=60).to_pandas()
     log["session_id"] = log.timestamp.dt.strftime("%j")
     border = pd.Timestamp("2024-04-10", tz="UTC")
@@ -194,7 +201,7 @@ def test_no_later_event_changes_a_segment(tmp_path, monkeypatch):
         numbered = events.assign(session_code=0)
         write_table(numbered, run.table_path("sessions/events"))
         found.append(
-            segments_at(run, decisions, fit_on="2024-04-10", n_segments=4, n_jobs=1,
+            segments_at(run, decisions, fit_on="2024-04-10", n_segments=4,
                         days=["2024-04-10", "2024-04-20"])
         )  # fmt: skip
     before = (decisions.timestamp < pd.Timestamp("2024-04-20", tz="UTC")).to_numpy()

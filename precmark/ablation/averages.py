@@ -9,11 +9,11 @@ import pandas as pd
 
 from precmark.ablation.future import future_store
 from precmark.ablation.outcomes import replicate
-from precmark.ablation.places import Places
 from precmark.ablation.play import frozen_policies
 from precmark.ablation.scenes import scene_of, trained_on
 from precmark.ablation.tables import EQUAL_COUPONS
 from precmark.ablation.worlds import World
+from precmark.churn.places import Places
 from precmark.errors import InputError
 from precmark.sequences import read_sequences
 

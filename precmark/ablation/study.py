@@ -12,13 +12,13 @@ import pandas as pd
 from precmark.ablation.future import asked_of, future_store
 from precmark.ablation.holdout import needed_response, random_holdout
 from precmark.ablation.outcomes import Row
-from precmark.ablation.places import Places
 from precmark.ablation.play import ALL, COMMON, Coupons, Scene, frozen_policies, play
 from precmark.ablation.primary import primary_comparisons
 from precmark.ablation.scenes import scene_of, trained_on
 from precmark.ablation.sweeps import ORDER_DECISIONS, SWEEP_KEYS, swept_order, swept_worlds
 from precmark.ablation.tables import EQUAL_COUPONS
 from precmark.ablation.worlds import WORLDS_IN_ORDER, World
+from precmark.churn.places import Places
 from precmark.churn.processes import in_processes
 from precmark.errors import InputError, Problem
 from precmark.sequences import read_sequences

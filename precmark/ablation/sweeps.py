@@ -17,7 +17,7 @@ from precmark.ablation.worlds import WORLDS_IN_ORDER, World
 from precmark.churn.processes import in_processes
 
 if TYPE_CHECKING:
-    from precmark.ablation.places import Places
+    from precmark.churn.places import Places
     from precmark.runs import Run
     from precmark.sequences import Sequences
 

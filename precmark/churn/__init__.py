@@ -20,6 +20,7 @@ from precmark.churn.fits import (
     network_variants,
     pooled_estimator,
 )
+from precmark.churn.places import Places, segments_of
 from precmark.churn.probes import (
     channel_importance,
     importance,
@@ -45,7 +46,7 @@ from precmark.churn.quality import (
     with_calibrated,
 )
 from precmark.churn.readings import attention_readings
-from precmark.churn.segments_at import NO_PROFILE, segments_at, segments_of
+from precmark.churn.segments_at import NO_PROFILE
 from precmark.churn.verdicts import (
     architecture_figures,
     architecture_verdicts,
@@ -58,6 +59,7 @@ __all__ = [
     "Comparison",
     "Customers",
     "Model",
+    "Places",
     "Visits",
     "against",
     "against_table",
@@ -89,7 +91,6 @@ __all__ = [
     "quality",
     "risk_by_clicks",
     "segment_table",
-    "segments_at",
     "segments_of",
     "split_leak",
     "step_importance",

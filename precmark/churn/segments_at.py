@@ -53,45 +53,6 @@ def snapshot_days(timestamp: pd.Series, timezone: str, every_days: int = 30) -> 
     return [str(day.date()) for day in days]
 
 
-def segments_at(
-    run: Run,
-    decisions: pd.DataFrame,
-    *,
-    fit_on: str,
-    n_segments: int,
-    days: list[str],
-    seed: int = 0,
-    n_jobs: int = 2,
-) -> np.ndarray:
-    """Segment of each decision, from 1; :data:`NO_PROFILE` where the user had no profile yet.
-
-    Parameters
-    ----------
-    run : Run
-        With sessions.
-    decisions : pandas.DataFrame
-        ``user_code`` and ``timestamp`` of the n decisions.
-    fit_on : str
-        ISO day: the map is fitted on the profile as of its midnight, the end of training.
-    n_segments : int
-        How many segments the map is cut into.
-    days : list of str
-        ISO days on which profiles are taken (see :func:`snapshot_days`), ascending.
-    seed, n_jobs : int
-        Seed of the map; processes that build profiles at the same time.
-
-    Returns
-    -------
-    numpy.ndarray of int64, shape (n,)
-
-    Notes
-    -----
-    Cost: one profile of all users a day in `days` (chapter 02's cost each) and one fit of the map.
-    """
-    fitted = fitted_map(run, fit_on=fit_on, n_segments=n_segments, seed=seed)
-    return place(run, decisions, fitted, days=days, n_jobs=n_jobs)
-
-
 def fitted_map(run: Run, *, fit_on: str, n_segments: int, seed: int = 0) -> SomSegments:
     """The map of chapter 03 cut into `n_segments`, fitted on the profile as of day `fit_on`."""
     from precmark.segments import SomSegments
@@ -109,12 +70,23 @@ def place(
     ----------
     run : Run
         The log of the decisions, with sessions.
-    decisions, days, n_jobs
-        See :func:`segments_at`.
+    decisions : pandas.DataFrame
+        ``user_code`` and ``timestamp`` of the n decisions.
+    fitted : SomSegments
+        See :func:`fitted_map`.
+    days : list of str
+        ISO days on which profiles are taken (see :func:`snapshot_days`), ascending.
+    n_jobs : int
+        Processes that build profiles at the same time.
 
     Returns
     -------
     numpy.ndarray of int64, shape (n,)
+        From 1; :data:`NO_PROFILE` where the user had no profile yet.
+
+    Notes
+    -----
+    Cost: one profile of all users a day in `days` (chapter 02's cost each).
     """
     from precmark.engine import day_start_us
 
@@ -131,7 +103,7 @@ def place(
 
 
 def _placed(run: Run, day: str, fitted: SomSegments, users: np.ndarray) -> pd.Series:
-    """Segment by user_code of `users`, by profiles as of `day`; empty where the log starts later.
+    """Segment by user_code of `users`, by profiles as of `day`; empty where nobody is known.
 
     The ages that are believed are a matter of all users, so a map that knows ages reads them all.
     """
@@ -141,6 +113,8 @@ def _placed(run: Run, day: str, fitted: SomSegments, users: np.ndarray) -> pd.Se
     try:
         profile = past_profile(run, day, users=None if everybody else users)
     except InputError:
+        return pd.Series(dtype="int64")
+    if profile.empty:
         return pd.Series(dtype="int64")
     return pd.Series(np.asarray(fitted.predict(profile)), index=profile.user_code.to_numpy())
 
@@ -165,26 +139,3 @@ def map_code() -> str:
 
 def _micros(decisions: pd.DataFrame) -> np.ndarray:
     return pd.DatetimeIndex(decisions.timestamp).as_unit("us").asi8
-
-
-def segments_of(
-    run: Run, sequences: Sequences, *, every_days: int = 30, seed: int = 0, n_jobs: int = 2
-) -> np.ndarray:
-    """The segment of each of `sequences`, by the map of chapter 03 fitted as of training's end.
-
-    The number of segments is chapter 03's. Customers are placed at their origins, sessions by
-    profiles taken every `every_days` days. See :func:`segments_at`.
-    """
-    from precmark.segments import SomSegments
-
-    run.need("segments/segments")
-    number = SomSegments.load(run.results / "segments" / "map.json").n_segments
-    decisions, zone = sequences.decisions, run.source.timezone
-    if sequences.task.unit == "customer":
-        days = [str(t.tz_convert(zone).date()) for t in sorted(decisions.timestamp.unique())]
-    else:
-        days = snapshot_days(decisions.timestamp, zone, every_days)
-    return segments_at(
-        run, decisions, fit_on=training_end(sequences, zone), n_segments=number, days=days,
-        seed=seed, n_jobs=n_jobs,
-    )  # fmt: skip

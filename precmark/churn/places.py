@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from precmark.churn.segments_at import fitted_map, map_code, place, snapshot_days, training_end
 from precmark.runs import Run
 from precmark.sequences import Sequences
 from precmark.tables import read_table, write_table
@@ -39,7 +40,6 @@ class Places:
     def __init__(
         self, run: Run, learnt: Sequences, *, every_days: int = 30, seed: int = 0, n_jobs: int = 2
     ):
-        from precmark.churn.segments_at import map_code, training_end
         from precmark.segments import SomSegments
 
         run.need("segments/segments")
@@ -49,7 +49,7 @@ class Places:
         self.n_jobs = n_jobs
         self.n_segments = SomSegments.load(run.results / "segments" / "map.json").n_segments
         self.fit_on = training_end(learnt, run.source.timezone)
-        asked = (run.card["fingerprint"], self.n_segments, self.fit_on, seed, map_code())
+        asked = (*_data(run), self.n_segments, self.fit_on, seed, map_code())
         self.asked = hashlib.sha256("\0".join(map(str, asked)).encode()).hexdigest()[:12]
         self._map = None
 
@@ -62,10 +62,9 @@ class Places:
     @property
     def fitted(self) -> SomSegments:
         """The map; fitted at first use, then kept."""
-        from precmark.churn.segments_at import fitted_map
         from precmark.segments import SomSegments
 
-        path = self.run.path / "cache" / "ablation" / f"map-{self.asked}.json"
+        path = self.run.path / "cache" / "places" / f"map-{self.asked}.json"
         if self._map is None and path.exists():
             self._map = SomSegments.load(path)
         if self._map is None:
@@ -77,16 +76,34 @@ class Places:
         return self._map
 
     def segments(self, run: Run, sequences: Sequences) -> np.ndarray:
-        """Segment of each decision of `sequences`, of `run` or a store of its own; int64 (n,)."""
-        from precmark.churn.segments_at import place, snapshot_days
+        """Segment of each decision of `sequences`, of `run` or a store of its own; int64 (n,).
 
-        asked = (self.asked, self.every_days, run.card["signature"], sequences.task.to_json())
+        Customers are placed at their origins, sessions by the profiles taken before them.
+        """
+        decisions, zone = sequences.decisions, run.source.timezone
+        if sequences.task.unit == "customer":
+            days = [str(t.tz_convert(zone).date()) for t in sorted(decisions.timestamp.unique())]
+        else:
+            days = snapshot_days(decisions.timestamp, zone, self.every_days)
+        who = pd.util.hash_pandas_object(decisions[["user_code", "timestamp"]], index=False)
+        asked = (self.asked, *days, *_data(run), who.to_numpy().tobytes().hex())
         digest = hashlib.sha256("\0".join(map(str, asked)).encode()).hexdigest()[:12]
-        path = run.path / "cache" / "ablation" / f"segments-{digest}.parquet"
+        path = run.path / "cache" / "places" / f"segments-{digest}.parquet"
         if path.exists():
             return read_table(path).segment.to_numpy()
-        decisions = sequences.decisions
-        days = snapshot_days(decisions.timestamp, run.source.timezone, self.every_days)
         found = place(run, decisions, self.fitted, days=days, n_jobs=self.n_jobs)
         write_table(pd.DataFrame({"segment": found}), path)
         return found
+
+
+def _data(run: Run) -> tuple[str, str]:
+    """What tells the tables of `run` from others: its log, and the rules that made sessions."""
+    return run.card["fingerprint"], run.card.get("signature", "")
+
+
+def segments_of(
+    run: Run, sequences: Sequences, *, every_days: int = 30, seed: int = 0, n_jobs: int = 2
+) -> np.ndarray:
+    """The segment of each of `sequences` of `run`: :meth:`Places.segments` of the run itself."""
+    places = Places(run, sequences, every_days=every_days, seed=seed, n_jobs=n_jobs)
+    return places.segments(run, sequences)
