@@ -207,9 +207,9 @@ def _after_paying(run: Run) -> list[str] | None:
         return None
     options = run.table("ablation/options")
     rows = options[(options.budget == EQUAL_COUPONS) & (options.world != "no_effect")]
-    if "exploration_cost" not in rows or not rows.exploration_cost.any():
+    if "exploration_cost_30" not in rows or not rows.exploration_cost_30.any():
         return None
-    left = per_thousand(rows, "profit_30") - per_thousand(rows, "exploration_cost")
+    left = per_thousand(rows, "profit_30") - per_thousand(rows, "exploration_cost_30")
     wide = rows.assign(left=left).pivot(index="world", columns="policy", values="left")
     if not {"4", "5"} <= set(wide.columns):
         return None

@@ -156,9 +156,9 @@ def test_what_the_experiment_cost_is_counted_by_hand(run, found):
         category = list(NAMES).index(name) if name in NAMES else int(float(name))
         cost += p0 * pi[i, category] * 0.15 * own[category]
     rows = found.options[found.options.world == "no_effect"].set_index(["budget", "policy"])
-    assert rows.exploration_cost[EQUAL_COUPONS, "5"] == pytest.approx(cost)
-    assert rows.exploration_cost[EQUAL_COUPONS, "5 T-learner"] == pytest.approx(cost)
-    assert (rows.exploration_cost.xs("4", level="policy") == 0).all()
+    assert rows.exploration_cost_30[EQUAL_COUPONS, "5"] == pytest.approx(cost)
+    assert rows.exploration_cost_30[EQUAL_COUPONS, "5 T-learner"] == pytest.approx(cost)
+    assert (rows.exploration_cost_30.xs("4", level="policy") == 0).all()
 
 
 def test_sweeps_at_the_usual_values_are_the_main_table(found):

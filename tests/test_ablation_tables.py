@@ -86,7 +86,7 @@ def study() -> Tables:
             for name, coupon in policies.items():
                 o = {**OPTIONS, **FACTORIAL}[name]
                 row = expected(future, coupon, world)
-                spread = {"incremental_per_coupon": 0.01, "profit_30": 5.0}
+                spread = {"incremental_per_coupon": 0.01, "profit_30": 5.0, "revenue": 9.0}
                 rows.append(
                     {
                         "world": world.name, "budget": budget, "policy": name, "title": o.title,
@@ -94,7 +94,7 @@ def study() -> Tables:
                         "recommendation": o.recommendation, **row.as_dict(),
                         **{f"{k}_low": getattr(row, k) - v for k, v in spread.items()},
                         **{f"{k}_high": getattr(row, k) + v for k, v in spread.items()},
-                        "exploration_cost": 7.0 if o.kind == "uplift" else 0.0,
+                        "exploration_cost_30": 7.0 if o.kind == "uplift" else 0.0,
                     }
                 )  # fmt: skip
             if budget == tables.EQUAL_COUPONS:

@@ -46,7 +46,7 @@ def said(run, *rows, of):
 
 def option(world="no_effect", policy="4", budget="paper rates", **values):
     return {"world": world, "policy": policy, "budget": budget, "c1": 0.1, "c1_n": 100.0,
-            "c2_all": 0.1, "c2_all_n": 900.0, "profit_30": 0.0, "exploration_cost": 0.0,
+            "c2_all": 0.1, "c2_all_n": 900.0, "profit_30": 0.0, "exploration_cost_30": 0.0,
             } | values  # fmt: skip
 
 
@@ -153,7 +153,7 @@ def test_uplift_is_also_counted_after_paying_for_what_it_knows(run):
     for world, cost in zip(WORLDS, (0.5, 4.0, 3.5, 1.0, -2.0), strict=True):
         rows += [
             option(world, "4", "equal coupons", profit_30=5.0),
-            option(world, "5", "equal coupons", profit_30=8.0, exploration_cost=cost),
+            option(world, "5", "equal coupons", profit_30=8.0, exploration_cost_30=cost),
             option(world, "5", "paper rates", profit_30=-99.0),
         ]
     run.write("ablation/options", pd.DataFrame(rows))

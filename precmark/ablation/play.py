@@ -11,7 +11,7 @@ import pandas as pd
 from precmark.ablation.estimates import Experiment, Traits, best_coupon, learnt_uplift
 from precmark.ablation.options import FACTORIAL, OPTIONS, Option
 from precmark.ablation.oracle import oracle
-from precmark.ablation.outcomes import expected, replicate
+from precmark.ablation.outcomes import MARGINS, expected, replicate
 from precmark.ablation.policies import (
     Frozen,
     Prices,
@@ -86,7 +86,7 @@ class Played:
     ----------
     rows : pandas.DataFrame
         ``world``, ``budget``, ``policy``, the columns of :class:`precmark.ablation.Row` and
-        ``exploration_cost``: true expectations.
+        ``exploration_cost_10`` to ``_50``: true expectations.
     drawn : pandas.DataFrame
         ``budget`` and the columns of :func:`precmark.ablation.replicate`.
     cutoffs : pandas.DataFrame
@@ -244,12 +244,15 @@ def play(
     learnt, cutoffs = frozen_policies(scene, names, budgets=budgets, world=world)
     known = {**fixed, **learnt, **ceilings(scene, world, names, budgets=budgets)}
     coupons = {(b, name): known[b, name] for b in budgets for name in names}
-    paid = -scene.experiment.cost(world).profit_30 if learnt else 0.0
+    paid = scene.experiment.cost(world).as_dict() if learnt else {}
     once, same = distinct(coupons)
     score = {i: expected(scene.truth, coupon, world).as_dict() for i, coupon in once.items()}
     rows = [
         {"world": world.name, "budget": b, "policy": name, **score[same[b, name]]}
-        | {"exploration_cost": paid if ALL[name].kind == "uplift" else 0.0}
+        | {
+            f"exploration_cost_{m}": -paid[f"profit_{m}"] if ALL[name].kind == "uplift" else 0.0
+            for m in MARGINS
+        }
         for b, name in coupons
     ]
     drawn = pd.DataFrame()

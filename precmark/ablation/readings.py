@@ -69,7 +69,7 @@ def on_uplift(
     rows = tables.chosen(options, budget=budget, policies=("4", "5", "6 profit"))
     rows = rows.assign(
         profit=tables.per_thousand(rows, column),
-        paid=tables.per_thousand(rows, "exploration_cost"),
+        paid=tables.per_thousand(rows, f"exploration_cost_{margin}"),
     )
     lines = []
     for world in WORLDS_IN_ORDER:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 DECISIONS = {"classroom": 10_000}
 """Decisions of a future where nothing else is asked for; 100,000 at the other scales."""
 
-_SPREAD = ("incremental_per_coupon", "profit_30")
+_SPREAD = ("incremental_per_coupon", "profit_30", "revenue")
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,10 @@ class Study:
         A row a world, budget and policy: ``world``, ``budget``, ``policy``, ``title``,
         ``segments``, ``risk``, ``recommendation``; the true expectations of
         :class:`precmark.ablation.Row`, mean over stores and trainings;
-        ``incremental_per_coupon_low``, ``_high``, ``profit_30_low``, ``_high`` (2.5 and 97.5 %
-        over replications, stores and trainings); ``exploration_cost`` (what the randomised tenth
-        cost at a margin of 30 %, yuan, of options by uplift; below 0 where it earned).
+        ``incremental_per_coupon_low``, ``_high``, and so for ``profit_30`` and ``revenue``
+        (2.5 and 97.5 % over replications, stores and trainings); ``exploration_cost_10`` to
+        ``_50`` (what the randomised tenth cost at these margins, yuan, of options by uplift;
+        below 0 where it earned).
     replications : pandas.DataFrame
         ``world``, ``budget``, ``policy``, ``store``, ``training_seed``, ``replication`` and the
         columns of Row realised, at equal numbers of coupons.
@@ -279,12 +280,10 @@ def _options(rows: pd.DataFrame, drawn: pd.DataFrame) -> pd.DataFrame:
     """The table ``options`` from the rows and replications of all futures and trainings."""
     keys = ["world", "budget", "policy"]
     mean = rows.groupby(keys, sort=False).mean(numeric_only=True)
-    paid = mean.pop("exploration_cost")
     grouped = drawn.groupby(keys, sort=False)
     for column in _SPREAD:
         for end, share in (("low", 0.025), ("high", 0.975)):
             mean[f"{column}_{end}"] = grouped[column].quantile(share)
-    mean["exploration_cost"] = paid
     out = mean.reset_index()
     for place, part in enumerate(("title", "segments", "risk", "recommendation"), start=3):
         out.insert(place, part, [getattr(ALL[name], part) for name in out.policy])

@@ -34,9 +34,9 @@ UNITS = {
     "incremental_per_coupon": "purchases/coupon", "incremental_per_coupon_low": "purchases/coupon",
     "incremental_per_coupon_high": "purchases/coupon", "redemptions": "coupons",
     "order_value": _YUAN, "discount": _YUAN, "revenue": _YUAN, "net_30d": _COUNT,
-    "profit_30_low": _YUAN, "profit_30_high": _YUAN, "exploration_cost": _YUAN,
+    "profit_30_low": _YUAN, "profit_30_high": _YUAN, "revenue_low": _YUAN, "revenue_high": _YUAN,
     "difference": "yuan/1000 sessions", "low": "yuan/1000 sessions", "high": "yuan/1000 sessions",
-    **{f"profit_{margin}": _YUAN for margin in MARGINS},
+    **{f"{what}_{margin}": _YUAN for what in ("profit", "exploration_cost") for margin in MARGINS},
 }  # fmt: skip
 """Units of the columns of the stored tables, where they are of these tables."""
 
@@ -273,7 +273,7 @@ def learners(
     rows = rows.sort_values(
         "world", key=lambda w: w.map(WORLDS_IN_ORDER.index), kind="stable", ignore_index=True
     )
-    gain, paid = per_thousand(rows, f"profit_{margin}"), per_thousand(rows, "exploration_cost")
+    gain, paid = (per_thousand(rows, f"{what}_{margin}") for what in ("profit", "exploration_cost"))
     return pd.DataFrame(
         {
             "world": rows["world"],
