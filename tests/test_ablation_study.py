@@ -40,7 +40,7 @@ WEEK_US = 7 * 86_400_000_000
 WINDOW = pd.Timedelta(seconds=9_000)
 TRUTH = "truth/decisions.parquet"
 QUICK = {
-    "decisions": 1_500, "replications": 20, "epochs": 1, "every_days": 200, "order_sweep": False,
+    "decisions": 1_500, "replications": 20, "epochs": 1, "every_days": 200, "order_sweep": "no",
 }  # fmt: skip
 
 
@@ -173,6 +173,27 @@ def test_sweeps_at_the_usual_values_are_the_main_table(found):
     lot = found.sweeps[(found.sweeps.policy == "1") & (found.sweeps.sweep == "effect")]
     by = lot.set_index(["world", "value"]).incremental
     assert by["orthogonal", 0.018] / by["orthogonal", 0.009] == pytest.approx(2, rel=0.02)
+
+
+def test_each_share_of_order_has_a_store_of_its_own(run):
+    learnt = read_sequences(run)
+    places = Places(run, learnt, every_days=200, n_jobs=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sweeps, "ORDERS", (0.0, 1.0))
+        table = sweeps.swept_order(run, learnt, places, decisions=600, epochs=1)
+    assert set(table.sweep) == {"order_share"}
+    keys = [tuple(row) for row in table[["value", "world", "policy"]].to_numpy()]
+    assert len(keys) == len(set(keys)) == 2 * len(WORLDS_IN_ORDER) * 4
+    assert (table[table.world == "no_effect"].incremental == 0).all()
+    # By lot, the mean effect is A in every world with one, up to the luck of some 60 coupons.
+    by_lot = table[(table.policy == "1") & (table.world == "orthogonal")]
+    assert by_lot.incremental_per_coupon.between(0.003, 0.018).all()
+    # Each is the store of its own share: its decisions follow other chances of a purchase.
+    made = [
+        Run(path) for path in (run.path / "cache" / "futures").iterdir() if "order" in path.name
+    ]
+    shares = {read_table(m.truth / "decisions.parquet", ["p0"]).p0.mean() for m in made}
+    assert len(made) >= 2 and len(shares) == len(made)
 
 
 def test_the_first_futures_tables(found, made):
@@ -394,9 +415,9 @@ def test_everything_wrong_with_a_request_is_said_at_once(run, tmp_path):
     (bare.path / "results/contract/assignments.parquet").unlink()
     shutil.rmtree(bare.truth)
     with pytest.raises(InputError) as error:
-        study(bare, replications=0, stores=0, seeds=-1, decisions=-5)
+        study(bare, replications=0, stores=0, seeds=-1, decisions=-5, order_sweep="maybe")
     text = str(error.value)
-    for said in ("replications: 0", "stores: 0", "seeds: -1", "decisions: -5", "no assignments",
+    for said in ("replications: 0", "stores: 0", "seeds: -1", "decisions: -5", "order_sweep: 'maybe'", "no assignments",
                  "no truth"):  # fmt: skip
         assert said in text
     assert "no assignments" in too_little(bare) and too_little(run) == ""

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 DECISIONS = {"classroom": 10_000}
 """Decisions of a future where nothing else is asked for; 100,000 at the other scales."""
 
+ORDER_FROM = 50_000
+"""Decisions of a future from which on ``order_sweep="auto"`` varies the share of order."""
+
 _SPREAD = ("incremental_per_coupon", "profit_30", "revenue")
 
 
@@ -106,7 +109,7 @@ def study(
     stores: int = 1,
     seeds: int = 1,
     world_sweeps: bool = True,
-    order_sweep: bool = True,
+    order_sweep: str = "auto",
     epochs: int = 30,
     every_days: int = 30,
     n_jobs: int = 2,
@@ -129,8 +132,9 @@ def study(
         Futures, and trainings, to average over, 1 or more.
     world_sweeps : bool
         Also vary the size of the effect and the part of taste in it.
-    order_sweep : bool
-        Also vary the share of order, which simulates and trains twice more.
+    order_sweep : {"auto", "yes", "no"}
+        Also vary the share of order, which simulates and trains three times more; ``"auto"``:
+        where futures have :data:`ORDER_FROM` decisions or more.
     epochs : int
         Of each network, at most.
     every_days : int
@@ -150,7 +154,7 @@ def study(
         Numbers out of range; assignments from which no effect can be learnt
         (:func:`precmark.uplift.check_assignments`); no truth; sequences or segments that lack.
     """
-    decisions = _checked(run, decisions, replications, stores, seeds)
+    decisions = _checked(run, decisions, replications, stores, seeds, order_sweep)
     clock = _Clock()
     learnt = read_sequences(run)
     places = Places(run, learnt, every_days=every_days, n_jobs=n_jobs)
@@ -180,10 +184,10 @@ def study(
     if world_sweeps:
         swept = [swept_worlds(acts[0].scene, acts[0].fixed, acts[0].base, n_jobs=n_jobs)]
         clock.lap("sweeps of effect and taste")
-    if order_sweep:
+    if order_sweep == "yes" or (order_sweep == "auto" and decisions >= ORDER_FROM):
         swept.append(
             swept_order(
-                run, learnt, places, acts[0].base, decisions=min(decisions // 4, ORDER_DECISIONS),
+                run, learnt, places, decisions=min(decisions // 4, ORDER_DECISIONS),
                 epochs=epochs, seed=seed, n_jobs=n_jobs,
             )
         )  # fmt: skip
@@ -199,7 +203,9 @@ def study(
     )
 
 
-def _checked(run: Run, decisions: int, replications: int, stores: int, seeds: int) -> int:
+def _checked(
+    run: Run, decisions: int, replications: int, stores: int, seeds: int, order_sweep: str
+) -> int:
     """The decisions of a future, where everything that was asked for can be had."""
     asked = {"replications": replications, "stores": stores, "seeds": seeds}
     problems = [
@@ -209,6 +215,8 @@ def _checked(run: Run, decisions: int, replications: int, stores: int, seeds: in
     ]
     if decisions < 0:
         problems.append(Problem(f"decisions: {decisions}", "Ask for 1 or more, or 0."))
+    if order_sweep not in ("auto", "yes", "no"):
+        problems.append(Problem(f"order_sweep: {order_sweep!r}", "Use auto, yes or no."))
     has = run.has("contract/assignments")
     for check in (
         lambda: check_assignments(run.table("contract/assignments") if has else None),

@@ -36,7 +36,7 @@ ORDER_DECISIONS = 14_000
 ORDER_EPOCHS = 15
 """Epochs of their networks at most."""
 
-ORDER_DAYS = 60
+ORDER_DAYS = 120
 """Days between two profiles of their users, at least."""
 
 _BASE = {"effect": World("no_effect").effect, "taste_match": World("no_effect").taste_match}
@@ -91,7 +91,6 @@ def swept_order(
     run: Run,
     learnt: Sequences,
     places: Places,
-    base: pd.DataFrame,
     *,
     decisions: int = ORDER_DECISIONS,
     epochs: int = 30,
@@ -103,7 +102,8 @@ def swept_order(
     Another share of order is another law of purchases, so each value has a store of its own to
     train on, as large as the run's, and a future of its own. Users are placed by the run's map.
     To save time futures are smaller, networks train for :data:`ORDER_EPOCHS` and profiles are
-    :data:`ORDER_DAYS` apart; the run's own share keeps the rows of the main table.
+    :data:`ORDER_DAYS` apart, at the run's own share as at the others, so that only the share
+    differs; its rows are not those of the main table.
 
     Parameters
     ----------
@@ -111,8 +111,6 @@ def swept_order(
     learnt : Sequences
         Of the run: gives task and channels.
     places : Places
-    base : pandas.DataFrame
-        As for :func:`swept_worlds`: the rows at the run's own share.
     decisions : int
         Of each future; fewer than the study's, so intervals of these points are wider.
     epochs, seed : int
@@ -125,13 +123,10 @@ def swept_order(
     pandas.DataFrame
         As :func:`swept_worlds`, ``sweep`` "order_share".
     """
-    own = run_config(run).order_share
-    values = [value for value in ORDERS if value != own]
     epochs = min(epochs, ORDER_EPOCHS)
-    tasks = [(run, learnt, places, value, decisions, epochs, seed) for value in values]
-    found = dict(zip(values, in_processes(_with_order, tasks, n_jobs), strict=True))
-    found[own] = base[base.policy.isin(PAPER_OPTIONS)]
-    parts = [found[value].assign(value=value) for value in sorted(found)]
+    tasks = [(run, learnt, places, value, decisions, epochs, seed) for value in ORDERS]
+    found = in_processes(_with_order, tasks, n_jobs)
+    parts = [rows.assign(value=value) for value, rows in zip(ORDERS, found, strict=True)]
     return _tidy(pd.concat(parts, ignore_index=True).assign(sweep="order_share"))
 
 
