@@ -22,7 +22,7 @@ from typing import Any
 
 import yaml
 
-from precmark.chapters import modules_of, notebook_path, notebook_source, registry
+from precmark.chapters import left_out, modules_of, notebook_path, notebook_source, registry
 from precmark.errors import InputError
 from precmark.progress import Progress, failed_cell
 from precmark.runs import Run
@@ -171,8 +171,12 @@ def execute(run: Run, *, only: Sequence[str] = (), cores: int = 2, force: bool =
     chapters = chapters_of(str(run.path))
     unknown = [name for name in only if name not in chapters]
     if unknown:
+        out = left_out(run)
         raise InputError(
-            f"no chapter {n!r} in this run.{_nearest(n, chapters)} It has: {', '.join(chapters)}."
+            f"{n} is left out of this run: {out[n].rstrip('.')}."
+            if n in out
+            else f"no chapter {n!r} in this run.{_nearest(n, chapters)} It has: "
+            f"{', '.join(chapters)}."
             for n in unknown
         )
     if not chapters:

@@ -10,7 +10,8 @@ import pytest
 from tests.conftest import ROOT
 from tests.test_study import CLASSROOM, classroom  # noqa: F401  (a fixture)
 
-pytestmark = pytest.mark.browser
+# One process renders the book that all of them open.
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 

@@ -110,6 +110,12 @@ def test_an_unknown_chapter_is_refused(project):
         execute(_run(), only=["03_segmentatin"])
 
 
+def test_a_chapter_that_is_left_out_says_why(project):
+    with pytest.raises(InputError, match="07_ablation is left out of this run: .+") as error:
+        execute(_run(), only=["07_ablation"])
+    assert "Did you mean" not in str(error.value)
+
+
 def test_a_killed_run_keeps_what_was_finished_and_goes_on(project):
     notebook(
         ("run = None  # type: str", ["parameters"]),
