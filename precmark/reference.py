@@ -78,8 +78,8 @@ def _spread(column: pd.Series) -> float:
     """The standard deviation of a number; 0 of instants and of fewer than two values."""
     if not pd.api.types.is_numeric_dtype(column) or column.notna().sum() < 2:
         return 0.0
-    spread = float(column.astype("float64").std())
-    return spread if math.isfinite(spread) else 0.0
+    values = column.astype("float64")
+    return 0.0 if values.isin([math.inf, -math.inf]).any() else float(values.std())
 
 
 def compare(
