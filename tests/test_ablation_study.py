@@ -417,8 +417,8 @@ def test_everything_wrong_with_a_request_is_said_at_once(run, tmp_path):
     with pytest.raises(InputError) as error:
         study(bare, replications=0, stores=0, seeds=-1, decisions=-5, order_sweep="maybe")
     text = str(error.value)
-    for said in ("replications: 0", "stores: 0", "seeds: -1", "decisions: -5", "order_sweep: 'maybe'", "no assignments",
-                 "no truth"):  # fmt: skip
+    for said in ("replications: 0", "stores: 0", "seeds: -1", "decisions: -5",
+                 "order_sweep: 'maybe'", "no assignments", "no truth"):  # fmt: skip
         assert said in text
     assert "no assignments" in too_little(bare) and too_little(run) == ""
 

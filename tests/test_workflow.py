@@ -111,7 +111,7 @@ def test_an_unknown_chapter_is_refused(project):
 
 
 def test_a_chapter_that_is_left_out_says_why(project):
-    with pytest.raises(InputError, match="07_ablation is left out of this run: .+") as error:
+    with pytest.raises(InputError, match=r"07_ablation is left out of this run: .+") as error:
         execute(_run(), only=["07_ablation"])
     assert "Did you mean" not in str(error.value)
 
