@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import figure
+from benchmarks import figure, seconds
 from precmark.ablation import Future, expected, future_of, oracle, replicate
 from precmark.ablation.averages import averaged_difference, replicated
 from precmark.ablation.budget import Cutoff, Ranked, apply_budget
@@ -36,16 +36,6 @@ def policy(future: Future, seed: int) -> np.ndarray:
     cut = Cutoff(1 - _RATE * future.sessions / n, 0.0, 0.0, 0.0)
     given = apply_budget(Ranked(score, rng.random(n), future.user, future.at_us), cut)
     return np.where(given, rng.integers(0, CATEGORIES, n), -1).astype(np.int8)
-
-
-def seconds(work, repeats: int = 3) -> float:
-    """Fastest of `repeats` timings of `work()`."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def run(scale: str = "full") -> list[dict]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pandas as pd
 
+from benchmarks import seconds
 from precmark.segments import SomSegments, StickinessSegments
 
 
@@ -18,16 +17,6 @@ def profile_of(users: int, features: int = 40, seed: int = 0) -> pd.DataFrame:
     frame = pd.DataFrame(counts, columns=[f"count{j}" for j in range(features)])
     days = np.minimum(rng.poisson(common[:, 0]), 30)
     return frame.assign(active_days_30=days, views_30=days * rng.integers(1, 9, users))
-
-
-def seconds(work, repeats: int = 3) -> float:
-    """Fastest of `repeats` timings of `work()`."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def run(scale: str = "full") -> list[dict]:
