@@ -131,7 +131,7 @@ def test_a_killed_run_keeps_what_was_finished_and_goes_on(project):
     )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
     done = project / "runs/tiny/chapters/01_store.ipynb"
-    deadline = time.time() + 60
+    deadline = time.time() + 240
     while not done.exists() and time.time() < deadline:
         time.sleep(0.3)
     time.sleep(1)
