@@ -130,7 +130,7 @@ class Recommender:
 
         Notes
         -----
-        Time grows with users x products; memory with users x k and one piece of 256 users a core.
+        Time grows with users x products; memory with users x k and one piece of 512 users a core.
         """
         known = self._asked(users, history, k=k, candidates=candidates)
         columns, scores = self._lists(known, k, candidates)

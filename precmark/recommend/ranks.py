@@ -11,7 +11,7 @@ import numpy as np
 LEVELS = 2**22 - 1
 """Scores are told apart to this part of a user's highest: float32 noise makes no order."""
 
-CHUNK_ROWS = 256
+CHUNK_ROWS = 512
 """Users a piece: small enough that a piece's matrices stay in the caches."""
 
 
