@@ -7,8 +7,7 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from benchmarks import figure
-from benchmarks.bench_ablation import seconds
+from benchmarks import figure, seconds
 from precmark.recommend import HybridRecommender
 from precmark.recommend.shop import histories_of, products_of
 from precmark.simulate import simulate
