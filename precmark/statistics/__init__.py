@@ -1,0 +1,1 @@
+"""Statistical models of precision marketing, reported as their procedures report them."""
