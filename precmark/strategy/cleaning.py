@@ -98,8 +98,8 @@ def outlier_table(written: pd.Series, slip: pd.Series) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``rule``, ``title``, ``flagged``, ``slips`` (there are), ``found`` (of these),
-        ``precision``, ``recall`` (not a number where nothing was flagged, or misplaced), with their 95 % Wilson
-        intervals ``precision_low`` and so on.
+        ``precision``, ``recall`` (not a number where nothing was flagged, or
+        misplaced), with their 95 % Wilson intervals ``precision_low`` and so on.
     """
     from precmark.segments.compare import wilson
 
