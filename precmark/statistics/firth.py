@@ -142,6 +142,9 @@ def firth(
     for position, value in (held or {}).items():
         free[position], beta[position] = False, value
     p, weight, information, reached = _state(X, y, beta)
+    if not np.isfinite(reached):
+        beta[free] = 0.0
+        p, weight, information, reached = _state(X, y, beta)
     for _ in range(_STEPS):
         inverse = np.linalg.inv(information)
         leverage = weight * np.einsum("ij,jk,ik->i", X, inverse, X)
@@ -176,7 +179,9 @@ def profile_interval(X: np.ndarray, y: np.ndarray, found: FirthFit, j: int) -> t
     centre, error = found.estimate[j], np.sqrt(found.covariance[j, j])
 
     def above(value: float) -> float:
-        held = firth(X, y, held={j: value}, start=found.estimate)
+        # Where the curve would run if it were a parabola: close enough for the steps to settle.
+        start = found.estimate + found.covariance[:, j] * (value - centre) / error**2
+        held = firth(X, y, held={j: value}, start=start)
         return 2 * (found.penalised - held.penalised) - _CHI2_95
 
     ends = []

@@ -95,7 +95,8 @@ def _countries(run: Run, customers: Customers) -> pd.Series | None:
     return user.map(country).reset_index(drop=True)
 
 
-SEPARATED = ("high_star", "display", "price")
+SEPARATED = ("high_star", "price")
+"""Columns of :func:`separated_outlets` that its outcome is explained with."""
 
 
 def separated_outlets(*, stores: int = 300, months: int = 9, seed: int = 0) -> pd.DataFrame:
@@ -104,15 +105,14 @@ def separated_outlets(*, stores: int = 300, months: int = 9, seed: int = 0) -> p
     Returns
     -------
     pandas.DataFrame
-        ``high_star`` (0, 1: four stars or more), ``display`` and ``price`` (means over the
-        months), ``sold`` (0, 1: anything in the first months).
+        ``high_star`` (0, 1: four stars or more), ``price`` (mean over the months), ``sold`` (0, 1:
+        anything in those months).
     """
     frame = outlets("display_idle", stores=stores, months=months, seed=seed)
     grouped = frame.groupby("outlet")
     return pd.DataFrame(
         {
             "high_star": (grouped.stars.first() >= 4).astype(float),
-            "display": grouped.display.mean(),
             "price": grouped.price.mean(),
             "sold": (grouped.sales.sum() > 0).astype("int64"),
         }
