@@ -224,6 +224,11 @@ class Chapter:
 
         display(Markdown(text))
 
+    @property
+    def verdicts(self) -> tuple[dict[str, str], ...]:
+        """What was recorded so far, in order: the arguments of :meth:`verdict` and ``chapter``."""
+        return tuple(dict(v) for v in self._verdicts)
+
     def verdict(
         self, *, id: str, claim: str, place: str, paper: str, ours: str, verdict: str, why: str
     ) -> None:

@@ -346,7 +346,7 @@ def coverage(records: pd.DataFrame, merged: Merged) -> pd.DataFrame:
     rows = []
     for field in FIELDS:
         row = {"field": field.replace("_", " ")}
-        for source in SOURCES:
+        for source in (s for s in SOURCES if (records.source == s).any()):
             row[TITLES[source]] = records.loc[records.source == source, field].notna().mean()
         rows.append(row | {"merged": merged.customers[field].notna().mean()})
     return pd.DataFrame(rows)

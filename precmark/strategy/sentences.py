@@ -321,3 +321,9 @@ def answer(
         f"{max(rate['clusters-3'].max(), rate['clusters-12'].max()):.0%}."
     )
     return text
+
+
+def women_ages() -> str:
+    """The paper's ages of the segment that nobody had noticed, e.g. ``"28 to 35"``."""
+    low, high = (paper("you", f"section633.women_age_{end}") for end in ("low", "high"))
+    return f"{low:.0f} to {high:.0f}"

@@ -214,9 +214,10 @@ def _digit(text: str, rng: np.random.Generator) -> str:
 def sheet_table(sheets: Sheets) -> pd.DataFrame:
     """Each sheet's size and how many of its rows fill in each field: shares from 0 to 1."""
     records = sheets.records
-    filled = records[list(FIELDS)].notna().groupby(records.source).mean().loc[list(SOURCES)]
-    rows = records.source.value_counts().loc[list(SOURCES)]
+    there = [s for s in SOURCES if (records.source == s).any()]
+    filled = records[list(FIELDS)].notna().groupby(records.source).mean().loc[there]
+    rows = records.source.value_counts().loc[there]
     made = filled.rename(columns=lambda c: c.replace("_", " ")).reset_index(drop=True)
     made.insert(0, "rows", rows.to_numpy())
-    made.insert(0, "sheet", [TITLES[s] for s in SOURCES])
+    made.insert(0, "sheet", [TITLES[s] for s in there])
     return made

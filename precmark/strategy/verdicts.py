@@ -133,3 +133,9 @@ def segment_verdict(chapter: Chapter, sweep: pd.DataFrame) -> None:
         why="Planted in this run's customers, one standard deviation from the others in five of "
         "the main directions of behaviour.",
     )  # fmt: skip
+
+
+def beside(chapter: Chapter) -> pd.DataFrame:
+    """The paper's statements that this chapter tried so far, beside what it found, row by row."""
+    rows = [(v["place"], v["claim"], v["paper"], v["ours"], v["verdict"]) for v in chapter.verdicts]
+    return pd.DataFrame(rows, columns=["place", "statement", "printed", "ours", "verdict"])
