@@ -116,9 +116,9 @@ def judged(treated: np.ndarray, control: np.ndarray, at: int) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``way``, ``effect`` (share of what would have been), ``low``, ``high`` (95 %; missing for the first way, which has
-        none), ``says`` (it says that sales rose: the interval lies above 0, or, for the first way,
-        the last month is above the first).
+        ``way``, ``effect`` (share of what would have been), ``low``, ``high`` (95 %; missing for
+        the first way, which has none), ``says`` (it says that sales rose: the interval lies above
+        0, or, for the first way, the last month is above the first).
     """
     month = round(WEEKS_A_MONTH)
     growth = treated[-month:].sum() / treated[at : at + month].sum() - 1
@@ -152,9 +152,9 @@ def study(
     -------
     pandas.DataFrame
         A row an effect and way: ``planted``; ``way``; ``effect`` (median over replications),
-        ``least``, ``most`` (the middle 80 % of them), ``says`` (share that says that sales rose: false alarms where
-        nothing was planted), ``covers`` (share of the intervals that hold what was planted; missing
-        for the first way), ``replications``.
+        ``least``, ``most`` (the middle 80 % of them), ``says`` (share that says that sales rose:
+        false alarms where nothing was planted), ``covers`` (share of the intervals that hold what
+        was planted; missing for the first way), ``replications``.
     """
     rows = []
     for effect in effects:
