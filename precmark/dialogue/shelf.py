@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -53,6 +53,24 @@ class Offer:
     reason: str
 
 
+class Found(NamedTuple):
+    """What was found for some slots.
+
+    Attributes
+    ----------
+    offers : list of Offer
+        The best first.
+    note : str
+        "" where all wishes are met, else a sentence that says which are not.
+    slots : Slots
+        The wishes that are met.
+    """
+
+    offers: list[Offer]
+    note: str
+    slots: Slots
+
+
 class Shelf:
     """A shop's products, ready to be asked for.
 
@@ -91,6 +109,12 @@ class Shelf:
         self._price = _prices(self.products)
         first = events.groupby("item_id").timestamp.min().reindex(shop.index)
         self._first_seen = first.rank(method="first").fillna(0).to_numpy()
+        self._columns = {
+            column: self.products[column].astype(object).to_numpy()
+            for column in ("category", "brand")
+            if column in self.products
+        }
+        self._ids = self.products.item_id.to_numpy(dtype=object)
         self._log = events
         self._now = events.timestamp.max()
 
@@ -172,7 +196,7 @@ class Shelf:
         seen: Collection[str] = (),
         order: str = "fitting",
         k: int = 3,
-    ) -> tuple[list[Offer], str]:
+    ) -> Found:
         """Up to k products that fit `slots`, the best first, and what had to be given up.
 
         Parameters
@@ -189,17 +213,16 @@ class Shelf:
 
         Returns
         -------
-        list of Offer, str
-            The second is "" where all wishes are met, else a sentence that says which are not.
+        Found
         """
         place, reasons = self._placed(history, order)
-        unseen = ~np.isin(self.products.item_id.to_numpy(dtype=object), list(seen))
+        unseen = ~pd.Index(self._ids).isin(list(seen))
         slots, fits, note = self._fitting(slots, unseen)
         hits = self._word_hits(slots)
         best = np.flatnonzero(fits)
         best = best[np.lexsort((place[best], -hits[best]))][:k]
         found = [self._offer(i, slots, int(place[i]), reasons[i], hits[i]) for i in best]
-        return found, note
+        return Found(found, note, slots)
 
     def _placed(self, history: pd.DataFrame | None, order: str) -> tuple[np.ndarray, list[str]]:
         """Place of each product from 1, and in words what put it there."""
@@ -224,8 +247,7 @@ class Shelf:
         place = np.empty(m, np.int64)
         place[order] = np.arange(1, m + 1)
         if known.cold[0]:
-            why = "fits what you asked for; number {} of {} by what people touch"
-            return place, [why.format(f"{p:,}", f"{m:,}") for p in popular]
+            return place, [f"number {p:,} of {m:,} by what people touch" for p in popular]
         by_others, by_content = _places(others), _places(content)
         same = "people who touched what you did touched it too (number {:,} of {:,})"
         like = "most like what you touched (number {:,} of {:,})"
@@ -237,11 +259,12 @@ class Shelf:
     def _mask(self, slots: Slots, unseen: np.ndarray) -> np.ndarray:
         kept = unseen.copy()
         for column, wanted in (("category", slots.category), ("brand", slots.brand)):
-            if column in self.products:
-                values = self.products[column].astype(object)
+            values = self._columns.get(column)
+            if values is not None:
                 if wanted is not None:
-                    kept &= (values == wanted).to_numpy(dtype=bool)
-                kept &= ~values.isin(slots.without).to_numpy(dtype=bool)
+                    kept &= values == wanted
+                for name in slots.without:
+                    kept &= values != name
         if slots.least is not None:
             kept &= self._price >= slots.least
         if slots.most is not None:
@@ -260,19 +283,26 @@ class Shelf:
             tried = replace(slots, **change)
             kept = self._mask(tried, unseen)
             if kept.any():
-                note = f"I have nothing left {what}, so this is the rest that fits." if what else ""
+                note = f"I have nothing more {what}, so here is the rest that fits." if what else ""
                 return tried, kept, note
         dropped = replace(slots, least=None, most=None, brand=None)
-        return dropped, self._mask(dropped, unseen), "Not all of that can be had together."
+        return (
+            dropped,
+            self._mask(dropped, unseen),
+            "I have nothing more of all that together, so here is part of it.",
+        )
 
     def _word_hits(self, slots: Slots) -> np.ndarray:
         wanted = set(slots.words)
+        if not wanted:
+            return np.zeros(len(self), np.int64)
         return np.array([len(wanted & have) for have in self._words])
 
     def _offer(self, i: int, slots: Slots, place: int, why: str, hits: int) -> Offer:
         row = self.products.iloc[i]
         price = None if np.isnan(self._price[i]) else float(self._price[i])
-        named = [w for w in slots.words if w in self._words[i]]
+        kind = {singular(w) for w in words(plain(slots.category or ""))}
+        named = [w for w in slots.words if w in self._words[i] and w not in kind]
         parts = []
         if slots.category is not None:
             parts.append(f"{plain(slots.category)}, as you asked")

@@ -151,7 +151,7 @@ _AFTER_MOST = re.compile(rf"{_AMOUNT}\s*(?:or (?:less|under|below|cheaper)|max(?
 _AFTER_LEAST = re.compile(rf"{_AMOUNT}\s*(?:or (?:more|over|above)|and up|plus\b)")
 _BARE = re.compile(rf"(?:{_MONEY}\s*(\d+(?:\.\d+)?)|(\d+(?:\.\d+)?)\s*{_MONEY})")
 _CHEAP = re.compile(r"\b(?:cheap|inexpensive|budget|affordable|low[- ]cost|low price)\b")
-_DEAR = re.compile(r"\b(?:luxury|premium|high[- ]end|expensive|exclusive)\b")
+_DEAR = re.compile(r"\b(?:luxury|luxurious|premium|high[- ]end|exclusive)\b")
 _NEGATION = re.compile(r"\b(?:no|not|without|except|but not|other than|anything but|don't want)\b")
 
 
