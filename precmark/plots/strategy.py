@@ -107,26 +107,29 @@ def evidence(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     return fig, table
 
 
-def spread(written: pd.Series, slip: pd.Series, flag: pd.Series, unit: str):
+def spread(
+    written: pd.Series, slip: pd.Series, flag: np.ndarray, unit: str
+) -> tuple[Figure, pd.DataFrame]:
     """Histogram of amounts on a logarithmic axis: right ones, misplaced ones, and what is flagged.
 
     Parameters
     ----------
     written : pandas.Series
         Amounts; those not above 0 are left out.
-    slip, flag : pandas.Series of bool
+    slip, flag : pandas.Series, array of bool
+        Which amounts are wrong, and which a rule flags.
     unit : str
         Of money.
     """
     kept = written > 0
-    x, bad = written[kept], slip[kept].to_numpy(bool)
+    x, bad, odd = written[kept], slip[kept].to_numpy(bool), np.asarray(flag)[kept]
     edges = np.geomspace(x.min(), x.max() * 1.001, 40)
     fig, ax = figures.new(size=(7.2, 2.9))
     parts = [x[~bad], x[bad]]
     ax.hist(parts, bins=edges, stacked=True, color=[figures.COLOURS[0], figures.COLOURS[1]],
             label=["right", "decimal point misplaced"], ec="white", lw=0.4)  # fmt: skip
-    top = x[flag[kept].to_numpy(bool) & (x > x.median())]
-    low = x[flag[kept].to_numpy(bool) & (x < x.median())]
+    top = x[odd & (x > x.median())]
+    low = x[odd & (x < x.median())]
     for value, words in ((top.min() if len(top) else None, "flagged from here"),
                          (low.max() if len(low) else None, "flagged up to here")):  # fmt: skip
         if value is not None:
