@@ -236,10 +236,11 @@ def new_products(
     -------
     pandas.DataFrame
         ``list`` (``"popular"``, ``"item-item"`` that knows nothing but histories, with 0 and more
-        places kept, ``"content"``, ``"hybrid"``), ``kept`` (places), ``exposure`` and ``wanted`` (the new products' shares),
-        ``ratio``, ``ratio_low``, ``ratio_high`` (1: shown as much as wanted), ``reached`` (share of
-        the new products in at least one list), ``nDCG``, and less that of item-item without kept
-        places: ``difference``, ``low``, ``high``, ``favours``. Empty where no new product was wanted.
+        places kept, ``"content"``, ``"hybrid"``), ``kept`` (places), ``exposure`` and ``wanted``
+        (the new products' shares), ``ratio``, ``ratio_low``, ``ratio_high`` (1: shown as much as
+        wanted), ``reached`` (share of the new products in at least one list), ``nDCG``, and less
+        that of item-item without kept places: ``difference``, ``low``, ``high``, ``favours``.
+        Empty where no new product was wanted.
 
     Raises
     ------

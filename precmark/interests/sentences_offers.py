@@ -1,0 +1,437 @@
+"""What the second half of chapter 11 says about its figures, from the numbers drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from precmark.churn.sentences import gap, listed, signed
+from precmark.plots.interests_offers import SCENARIOS
+
+if TYPE_CHECKING:
+    from precmark.interests.anonymise import Protected
+    from precmark.interests.coldstart import Newcomers
+    from precmark.interests.feedback import ClickModel, Shown
+    from precmark.interests.groups import Later
+    from precmark.interests.neutrality import Market
+    from precmark.interests.privacy import Anonymity
+    from precmark.interests.selection import Group
+
+
+def on_later(after: Later) -> str:
+    """Which day the groups are selected on, and how many bought afterwards."""
+    return (
+        f"Groups are selected on the profiles as of {after.as_of}: **{len(after.profile):,}** "
+        f"customers, of whom {after.bought.mean():.1%} bought something in the {after.days} days "
+        "that followed. Nothing from that day on is in the profile."
+    )
+
+
+def on_notes(groups: Mapping[str, Group]) -> str:
+    """What the expressions ask for and nobody has, and who is unknown."""
+    unknown = [f"{name}: {g.unknown:,}" for name, g in groups.items() if g.unknown]
+    notes = [f"{name}: {note}" for name, g in groups.items() for note in g.notes]
+    empty = [name for name, g in groups.items() if not len(g)]
+    text = ""
+    if unknown:
+        text += (
+            f"Left out because a value is missing, neither in nor out: {listed(unknown)} customers."
+        )
+    if notes:
+        text += f" Nobody has what is asked for: {'; '.join(notes)}."
+    if empty:
+        text += f" Nobody is in {listed(empty)}."
+    return text.strip()
+
+
+def on_groups(table: pd.DataFrame) -> str:
+    """Which groups bought more or less than everybody else."""
+    kept = table[table.customers > 0]
+    said = {
+        favours: [f"*{r.group}* ({_rate(r)})" for r in rows.itertuples()]
+        for favours, rows in kept.groupby("favours")
+    }
+    text = []
+    if "first" in said:
+        text.append(f"More of these bought later than of all others: {listed(said['first'])}")
+    if "second" in said:
+        text.append(f"fewer of these did: {listed(said['second'])}")
+    if "neither" in said:
+        text.append(f"the data show no difference for {listed(said['neither'])}")
+    best = kept.sort_values("share_of_sales", ascending=False).head(1)
+    end = ""
+    if len(best) and best.share_of_sales.notna().all():
+        r = best.iloc[0]
+        end = (
+            f" The group that brought most is *{r.group}*: {r.share:.1%} of the customers and "
+            f"{r.share_of_sales:.0%} of the later sales."
+        )
+    return "; ".join(text).capitalize() + "." + end if text else "No group has anybody in it."
+
+
+def _rate(row) -> str:
+    return f"{row.rate:.1%} [{row.low:.1%}, {row.high:.1%}] against {row.others:.1%}"
+
+
+def on_clicks(clicks: ClickModel, users: int) -> str:
+    """What is assumed of the simulated users."""
+    return (
+        f"**Assumed:** {users:,} users of the test part look at a place at rank r with chance "
+        f"r to the power of -{clicks.fading:g}, and click what they look at with chance "
+        f"{clicks.wanted:g} if they went on to want it, {clicks.alike:g} if it is of a kind that "
+        f"they went on to want, {clicks.other:g} otherwise. A product that was clicked leaves the "
+        "page, whatever the shop does."
+    )
+
+
+def on_feedback(table: pd.DataFrame) -> str:
+    """Whether offers that sink help to find what is wanted, and against sinking by lot."""
+    rows = table[table.measure == "found"].set_index("policy")
+    first = rows.index[0]
+    plain = [p for p in rows.index if p.startswith("sinks") and "by lot" not in p and "," not in p]
+    text = (
+        f"After the last page users have found {rows.value[first]:.1%} of what they want where "
+        f"{first}. "
+    )
+    parts = [f"{name}, {rows.value[name]:.1%} ({_points(rows.loc[name])} points)" for name in plain]
+    text += f"Where an offer {listed(parts)}. "
+    best = rows.loc[plain].value.idxmax()
+    worst = rows.loc[plain[0]]
+    if worst.favours == "second":
+        text += (
+            "To sink after one page throws away good offers that were not looked at: a place far "
+            "down is rarely seen, and no click there says little. "
+        )
+    said = {
+        "first": f"More is found with the best of them ({best}) than where nothing sinks.",
+        "second": "Every n tried finds less than a page that stays.",
+        "neither": f"The best of them ({best}) cannot be told from a page that stays.",
+    }
+    return text + said[rows.favours[best]]
+
+
+def on_lot(table: pd.DataFrame) -> str:
+    """Sinking what nobody clicks, beside sinking as many by lot."""
+    rows = table[table.measure == "found"].set_index("policy")
+    lot = next((p for p in rows.index if p.endswith("by lot")), None)
+    if lot is None:
+        return ""
+    same = lot.removesuffix(" by lot")
+    a, b = rows.loc[same], rows.loc[lot]
+    near = abs(a.value - b.value) < max(a.high - a.low, b.high - b.low) / 2
+    text = (
+        f"As many offers sunk by lot find {b.value:.1%}, those that nobody clicked {a.value:.1%}. "
+    )
+    return text + (
+        "So it is the change of page that matters here, not which offers leave it."
+        if near
+        else "Which offers leave the page matters, then."
+    )
+
+
+def on_narrowing(table: pd.DataFrame) -> str:
+    """What learning from clicks does to the variety of pages, and sinking after it."""
+    rows = table[table.measure == "kinds"]
+    if rows.empty:
+        return "This source knows no kinds of products, so nothing can be said of variety."
+    rows = rows.set_index("policy")
+    first = rows.index[0]
+    learns = rows.loc[f"{first}, learns"]
+    both = rows.loc[[p for p in rows.index if p.endswith("learns") and p != f"{first}, learns"]]
+    text = (
+        f"Over the later pages, a page that stays holds {rows.value[first]:.2f} kinds. One that "
+        f"learns from its own clicks holds {learns.value:.2f} ({_plain(learns)}): "
+    )
+    text += {
+        "second": "it narrows, as the paper fears. ",
+        "first": "it does not narrow here. ",
+        "neither": "no narrowing that the data can show. ",
+    }[learns.favours]
+    if len(both):
+        r = both.iloc[0]
+        text += f"Where it learns and unclicked offers sink, {r.value:.2f} ({_plain(r)})."
+    return text
+
+
+def _points(row) -> str:
+    """A difference of shares with its interval, in points."""
+    return (
+        f"{signed(100 * row.difference, 1)} "
+        f"[{signed(100 * row.difference_low, 1)}, {signed(100 * row.difference_high, 1)}]"
+    )
+
+
+def _plain(row, digits: int = 2) -> str:
+    return (
+        f"{signed(row.difference, digits)} "
+        f"[{signed(row.difference_low, digits)}, {signed(row.difference_high, digits)}]"
+    )
+
+
+def on_newcomers(found: Newcomers) -> str:
+    """How newcomers fare beside users known before, and what helps them."""
+    known, new = (found.known.set_index("who").loc[w] for w in ("known before", "new"))
+    value, low, high = found.gap
+    verb = "better" if low > 0 else "worse" if high < 0 else "no differently, as far as data show"
+    text = (
+        f"On arrival, users known before get lists of nDCG {known.value:.3f} "
+        f"({known.occasions:,.0f} occasions), newcomers {new.value:.3f} ({new.occasions:,.0f}): "
+        f"known users are served {verb} ({signed(value)} [{signed(low)}, {signed(high)}]). "
+    )
+    rows = found.lists.set_index("name")
+    like = "what people like them want"
+    if like in rows.index:
+        said = {
+            "first": "helps",
+            "second": "makes it worse",
+            "neither": "makes no difference that the data can show",
+        }[rows.favours[like]]
+        text += (
+            f"Knowing {listed(_attribute(a) for a in found.attributes)} {said} "
+            f"({_plain(rows.loc[like], 3)}). "
+        )
+    click = "the hybrid, one click later"
+    if click in rows.index:
+        text += (
+            f"One click is worth {_plain(rows.loc[click], 3)}: to ask with a first page is the "
+            "cheaper cure."
+            if rows.favours[click] == "first"
+            else f"One click brings {_plain(rows.loc[click], 3)}."
+        )
+    return text.strip()
+
+
+def _attribute(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def on_new_products(table: pd.DataFrame) -> str:
+    """How often new products are shown for what they are wanted."""
+    rows = {(r.list, r.kept): r for r in table.itertuples()}
+    alone, content = rows["item-item", 0], rows["content", 0]
+    hybrid = rows["hybrid", 0]
+    text = (
+        f"{alone.wanted:.0%} of what users went on to want are products made new. Lists from "
+        f"histories alone give them {alone.exposure:.1%} of the exposure, the popular list "
+        f"{rows['popular', 0].exposure:.1%}. Content gives {content.exposure:.1%}"
+        f"{_held(content)} and reaches {content.reached:.0%} of them, the hybrid "
+        f"{hybrid.exposure:.1%}{_held(hybrid)}. "
+    )
+    kept = [r for r in table.itertuples() if r.list == "item-item" and r.kept]
+    for r in kept[:1]:
+        cost = {"second": "costs", "first": "even gains", "neither": "changes by"}[r.favours]
+        text += (
+            f"One place in ten kept for them gives {r.exposure:.1%} and {cost} nDCG of the "
+            f"item-item list: {gap(r)}."
+        )
+    return text
+
+
+def _held(row) -> str:
+    if row.ratio_high < 1:
+        return ", less than is wanted"
+    return ", more than is wanted" if row.ratio_low > 1 else ", about what is wanted"
+
+
+def on_exposure(table: pd.DataFrame, by: str) -> str:
+    """Which groups get more or less than their share."""
+    pushed = table[table.says == "pushed"].sort_values("ratio", ascending=False)
+    held = table[table.says == "held back"].sort_values("ratio")
+    if pushed.empty and held.empty:
+        return (
+            f"By {by}, every group's exposure is within what chance allows of its share of what "
+            f"was wanted; the ratios lie between {table.ratio.min():.2f} and "
+            f"{table.ratio.max():.2f}."
+        )
+    text = []
+    for rows, word in ((pushed, "more"), (held, "less")):
+        if len(rows):
+            most = rows.iloc[0]
+            text.append(
+                f"{len(rows)} of {len(table)} groups get {word} than their share, *{most.group}* "
+                f"{most.ratio:.2f} times it [{most.low:.2f}, {most.high:.2f}]"
+            )
+    return f"By {by}, {'; '.join(text)}. Nobody was paid: this is what learning from clicks does."
+
+
+def on_bounds(tables: Mapping[str, pd.DataFrame]) -> str:
+    """What each bound costs."""
+    texts = []
+    for by, table in tables.items():
+        free = table[np.isinf(table.bound)].iloc[0]
+        rows = table[~np.isinf(table.bound)].sort_values("bound", ascending=False)
+        costs = rows[rows.favours == "second"]
+        text = f"By {by}, the most favoured group has {free.most_shown:.2f} times its share. "
+        loose = rows[rows.favours != "second"]
+        if len(loose):
+            text += f"A bound of {loose.bound.min():g} costs no nDCG that the data can show"
+            text += "; " if len(costs) else "."
+        if len(costs):
+            worst = costs.iloc[-1]
+            text += f"a bound of {worst.bound:g} takes {gap(worst)} from {free.nDCG:.3f}."
+        texts.append(text)
+    return " ".join(texts)
+
+
+def on_attacks(table: pd.DataFrame, by: str) -> str:
+    """What forged orders and a deal do to one group's exposure, and what the bound leaves."""
+    group, wanted = table.group.iloc[0], table.wanted.iloc[0]
+    deal = table[table.scenario == "deal"].set_index("model")
+    clean = table[table.scenario == "clean"].set_index("model")
+    forged = table[table.scenario.isin(["orders", "bandwagon"])]
+    text = (
+        f"Favoured is {by} *{group}*, wanted in {wanted:.0%} of the cases before. A deal lifts it "
+        f"in the hybrid from {clean.exposure['hybrid']:.0%} of all exposure to "
+        f"{deal.exposure['hybrid']:.0%}. "
+    )
+    for name, rows in forged.groupby("model", sort=False):
+        best = rows.loc[rows.change.idxmax()]
+        how = f"{SCENARIOS[best.scenario].replace(chr(10), ' ')} ({best.forged:.0%})"
+        if best.favours == "first":
+            text += f"The {name} list gives it {best.change:+.1%} after {how}. "
+        else:
+            text += f"The {name} list does not yield to any forgery tried. "
+    left = table.bounded.max()
+    return text + (
+        f"With the bound it gets at most {left:.0%} in any list and under any attack, since the "
+        "shop bounds by what was wanted before."
+    )
+
+
+def on_alone(found: Anonymity, known: Mapping[str, pd.DataFrame]) -> str:
+    """How few facts single a customer out."""
+    text = (
+        f"Without names and ids, {found.below[2]:.0%} of {found.rows:,} customers are the only one "
+        f"with their values of {listed(_attribute(c) for c in found.columns)}; "
+        f"{found.below[5]:.0%} stand in crowds below 5. Their spending can be read off for {found.told:.0%}. "
+    )
+    parts = [
+        f"{int(r.known.iloc[-1])} columns of {kind} make {r.alone.iloc[-1]:.0%} alone on average, "
+        f"and {r.high.iloc[-1]:.0%} with the most telling ones drawn"
+        for kind, r in known.items()
+        if len(r)
+    ]
+    return text + (f"{listed(parts).capitalize()}." if parts else "")
+
+
+def on_reveals(table: pd.DataFrame) -> str:
+    """Which column gives away most, and which tells of the spending."""
+    top = table.iloc[0]
+    text = (
+        f"*{_attribute(top.column)}* says most about who somebody is: {top.bits:.1f} bits, a crowd "
+        f"2^{top.bits:.1f} = {2**top.bits:,.0f} times smaller. "
+    )
+    telling = table[table.tells > table.chance]
+    if telling.empty:
+        return text + "No column by itself tells more of the spending than chance would."
+    parts = [f"{_attribute(r.column)} {r.tells:.1%}" for r in telling.itertuples()]
+    return text + (
+        f"Of what there is to know about spending, more than by chance is told by {listed(parts)}."
+    )
+
+
+def on_protection(found: Protected) -> str:
+    """What k takes."""
+    steps = found.steps
+    first, last = steps.iloc[0], steps.iloc[-1]
+    gone = [
+        _attribute(c)
+        for c in dict.fromkeys(steps.column)
+        if c and (found.table[c].astype(str) == "any").all()
+    ]
+    text = (
+        f"To hide everybody among {found.k}, the columns shrink from {first.bits:.1f} bits to "
+        f"{last.bits:.1f}, and {found.held_back:,} customers are held back. "
+    )
+    if gone:
+        text += f"Given up altogether: {listed(gone)}. "
+    return text + (
+        "What is left is enough for counts by a few broad kinds, and not for a profile of a person."
+        if last.bits < first.bits / 1.5
+        else "Most of the table survives."
+    )
+
+
+def answer(
+    groups: pd.DataFrame | None,
+    feedback: pd.DataFrame,
+    market: Market,
+    bounds: Mapping[str, pd.DataFrame],
+    found: Anonymity | None,
+) -> str:
+    """What the second half answers, in a few sentences."""
+    by = market.groups.by
+    table = bounds[by].sort_values("bound")
+    free = table.iloc[-1]
+    kept = table[(table.favours != "second") & ~np.isinf(table.bound)]
+    text = f"By {by}, lists show the most favoured group {free.most_shown:.2f} times its share; "
+    text += (
+        f"bounding that to {kept.bound.min():g} costs nothing that the data can show. "
+        if len(kept)
+        else "every bound tried costs quality. "
+    )
+    rows = feedback[feedback.measure == "found"].set_index("policy")
+    plain = [p for p in rows.index if p.startswith("sinks") and "by lot" not in p and "," not in p]
+    best = rows.loc[plain].value.idxmax()
+    said = {
+        "first": "helps simulated users find what they want",
+        "second": "hides what simulated users want",
+        "neither": "neither helps nor harms simulated users",
+    }
+    text += f"Letting unclicked offers sink (best: {best}) {said[rows.favours[best]]}. "
+    if found is not None:
+        text += (
+            f"Without any name, {found.below[2]:.0%} of the customers are alone with "
+            f"{len(found.columns)} facts of their profile."
+        )
+    if groups is not None:
+        better = groups[groups.favours == "first"].group
+        if len(better):
+            text += f" Of the groups selected, {listed(better)} bought more than others later."
+    return text.strip()
+
+
+def shown_words(results: Mapping[str, Shown]) -> pd.DataFrame:
+    """A row a policy in words, as the page prints it."""
+    rows = [
+        (name, f"{r.found.mean():.1%}", f"{r.clicks.mean():.2f}",
+         f"{r.pages.seen.iloc[-1]:.0f}",
+         f"{r.kinds.mean():.2f}" if not np.isnan(r.kinds).any() else "")
+        for name, r in results.items()
+    ]  # fmt: skip
+    names = ["the shop", "wanted products found", "clicks a user", "products shown", "kinds a page"]
+    made = pd.DataFrame(rows, columns=names)
+    return made if (made["kinds a page"] != "").any() else made.drop(columns="kinds a page")
+
+
+def groups_words(table: pd.DataFrame) -> pd.DataFrame:
+    """The groups as the page prints them."""
+    rows = [
+        (r.group, r.expression, f"{r.customers:,}", f"{r.share:.1%}",
+         _rate_text(r), f"{r.others:.1%}", "" if np.isnan(r.spent) else f"{r.spent:,.2f}")
+        for r in table.itertuples()
+    ]  # fmt: skip
+    names = ["group", "expression", "customers", "share", "bought later", "others", "spent a head"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _rate_text(r) -> str:
+    return f"{r.rate:.1%} [{r.low:.1%}, {r.high:.1%}]" if r.customers else "nobody"
+
+
+def reveals_words(table: pd.DataFrame) -> pd.DataFrame:
+    """What each column gives away, as the page prints it."""
+    return pd.DataFrame(
+        {
+            "column": table.column.map(_attribute),
+            "values": table["values"].map("{:,}".format),
+            "bits": table.bits.map("{:.2f}".format),
+            "beyond the others": table.adds.map("{:.2f}".format),
+            "alone with it": table.alone.map("{:.1%}".format),
+            "tells of spending": table.tells.map("{:.1%}".format),
+            "by chance up to": table.chance.map("{:.1%}".format),
+        }
+    )
