@@ -50,8 +50,8 @@ def paper_tables(
          f"{_figure('stores.low_stars', '{:.0%}')} have one or two stars; a store is retail- or "
          f"industry-oriented above {threshold} of its sales",
          f"{worlds.stores:,} simulated stores, {low:.0%} with one or two stars", NO_BODY),
-        ("2", "stores, sales and display by type", f"about {_figure('stores.mall_displays', '{:.0f}')} unit "
-         "on display a mall store",
+        ("2", "stores, sales and display by type",
+         f"about {_figure('stores.mall_displays', '{:.0f}')} unit on display a mall store",
          _by(kinds, "type"), NO_BODY),
         ("3", "stores, sales and display by area",
          f"more than {_figure('stores.four_areas', '{:.0%}')} of the stores in four areas; "
