@@ -69,7 +69,12 @@ def on_groups(table: pd.DataFrame) -> str:
             f" The group that brought most is *{r.group}*: {r.share:.1%} of the customers and "
             f"{r.share_of_sales:.0%} of the later sales."
         )
-    return "; ".join(text).capitalize() + "." + end if text else "No group has anybody in it."
+    return _sentence("; ".join(text)) + end if text else "No group has anybody in it."
+
+
+def _sentence(text: str) -> str:
+    """`text` with a capital and a full stop."""
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _rate(row) -> str:
@@ -222,10 +227,14 @@ def on_new_products(table: pd.DataFrame) -> str:
     )
     kept = [r for r in table.itertuples() if r.list == "item-item" and r.kept]
     for r in kept[:1]:
-        cost = {"second": "costs", "first": "even gains", "neither": "changes by"}[r.favours]
+        cost = {
+            "second": "costs quality",
+            "first": "even gains quality",
+            "neither": "costs nothing that the data can show",
+        }[r.favours]
         text += (
-            f"One place in ten kept for them gives {r.exposure:.1%} and {cost} nDCG of the "
-            f"item-item list: {gap(r)}."
+            f"The last of ten places, kept for them, gives {r.exposure:.1%} and {cost} (nDCG of the "
+            f"item-item list {gap(r)})."
         )
     return text
 
@@ -267,11 +276,13 @@ def on_bounds(tables: Mapping[str, pd.DataFrame]) -> str:
         text = f"By {by}, the most favoured group has {free.most_shown:.2f} times its share. "
         loose = rows[rows.favours != "second"]
         if len(loose):
-            text += f"A bound of {loose.bound.min():g} costs no nDCG that the data can show"
-            text += "; " if len(costs) else "."
+            text += f"A bound of {loose.bound.min():g} costs no nDCG that the data can show. "
         if len(costs):
             worst = costs.iloc[-1]
-            text += f"a bound of {worst.bound:g} takes {gap(worst)} from {free.nDCG:.3f}."
+            text += (
+                f"A bound of {worst.bound:g} changes nDCG by {_plain(worst, 3)}, from "
+                f"{free.nDCG:.3f} to {worst.nDCG:.3f}."
+            )
         texts.append(text)
     return " ".join(texts)
 
@@ -304,17 +315,18 @@ def on_attacks(table: pd.DataFrame, by: str) -> str:
 def on_alone(found: Anonymity, known: Mapping[str, pd.DataFrame]) -> str:
     """How few facts single a customer out."""
     text = (
-        f"Without names and ids, {found.below[2]:.0%} of {found.rows:,} customers are the only one "
+        f"Without names and ids, {found.below[2]:.1%} of {found.rows:,} customers are the only one "
         f"with their values of {listed(_attribute(c) for c in found.columns)}; "
-        f"{found.below[5]:.0%} stand in crowds below 5. Their spending can be read off for {found.told:.0%}. "
+        f"{found.below[5]:.1%} stand in crowds below 5. Spending can be read off for "
+        f"{found.told:.1%}: all in the crowd share it. "
     )
     parts = [
-        f"{int(r.known.iloc[-1])} columns of {kind} make {r.alone.iloc[-1]:.0%} alone on average, "
-        f"and {r.high.iloc[-1]:.0%} with the most telling ones drawn"
+        f"{int(r.known.iloc[-1])} columns of {kind}, drawn at random, leave "
+        f"{r.alone.iloc[-1]:.0%} alone on average"
         for kind, r in known.items()
         if len(r)
     ]
-    return text + (f"{listed(parts).capitalize()}." if parts else "")
+    return text + (_sentence(listed(parts)) if parts else "")
 
 
 def on_reveals(table: pd.DataFrame) -> str:
@@ -384,7 +396,7 @@ def answer(
     text += f"Letting unclicked offers sink (best: {best}) {said[rows.favours[best]]}. "
     if found is not None:
         text += (
-            f"Without any name, {found.below[2]:.0%} of the customers are alone with "
+            f"Without any name, {found.below[2]:.1%} of the customers are alone with "
             f"{len(found.columns)} facts of their profile."
         )
     if groups is not None:

@@ -169,7 +169,7 @@ def _private(chapter: Chapter, found: Anonymity) -> None:
         id="li-profiles-expose",
         claim="The personal data in profiles can expose the people behind them",
         place="Li, section 5", paper="claimed, no figure",
-        ours=f"{alone:.0%} of {found.rows:,} customers are alone with {len(found.columns)} facts",
+        ours=f"{alone:.1%} of {found.rows:,} customers are alone with {len(found.columns)} facts",
         verdict=verdict,
         why="Ids are hashed and names gone; who knows these facts of a person finds the one row. "
         "Reproduced where more than half are alone, not where fewer than a twentieth are.",

@@ -144,7 +144,7 @@ def bounds(tables: Mapping[str, pd.DataFrame]) -> tuple[Figure, pd.DataFrame]:
     """
     fig, ax = figures.new(size=(7.2, 3.4))
     for i, (by, table) in enumerate(tables.items()):
-        r = table.sort_values("bound")
+        r = table.sort_values("most_shown")
         colour = figures.COLOURS[i % 8]
         ax.fill_between(r.most_shown, r.low, r.high, color=colour, alpha=0.15, lw=0)
         ax.plot(r.most_shown, r.nDCG, color=colour, ls=figures.LINES[i], marker=figures.MARKS[i],
@@ -180,7 +180,7 @@ def attacks(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     axes[0, 0].set_yticks(range(len(labels)), labels, fontsize=9)
     axes[0, 0].set_ylim(len(labels) - 0.5, -0.5)
     fig.supxlabel(f"share of all exposure that {table.group.iloc[0]} gets", fontsize=10)
-    legend_below(fig, axes[0, 0])
+    legend_below(fig, axes[0, 0], loc="outside upper center")
     return fig, table
 
 
