@@ -233,8 +233,8 @@ def on_new_products(table: pd.DataFrame) -> str:
             "neither": "costs nothing that the data can show",
         }[r.favours]
         text += (
-            f"The last of ten places, kept for them, gives {r.exposure:.1%} and {cost} (nDCG of the "
-            f"item-item list {gap(r)})."
+            f"The last of ten places, kept for them, gives {r.exposure:.1%} and {cost} (nDCG of "
+            f"the item-item list {gap(r)})."
         )
     return text
 
