@@ -1,4 +1,4 @@
-"""The paper's four networks and a logistic regression, trained on months and asked of later ones."""
+"""The paper's four networks and a logistic regression, trained on months, asked of later ones."""
 
 from __future__ import annotations
 
@@ -96,8 +96,8 @@ def fit_all(
     data: Monthly,
     asks: Sequence[Ask],
     *,
-    epochs: int = 8,
-    most_rows: int = 3000,
+    epochs: int = 6,
+    most_rows: int = 2000,
     seed: int = 0,
     n_jobs: int = 2,
 ) -> list[Answer]:
