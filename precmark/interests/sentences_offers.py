@@ -14,7 +14,7 @@ from precmark.plots.interests_offers import SCENARIOS
 if TYPE_CHECKING:
     from precmark.interests.anonymise import Protected
     from precmark.interests.coldstart import Newcomers
-    from precmark.interests.feedback import ClickModel, Shown
+    from precmark.interests.feedback import ClickModel
     from precmark.interests.groups import Later
     from precmark.interests.neutrality import Market
     from precmark.interests.privacy import Anonymity
@@ -96,26 +96,35 @@ def on_feedback(table: pd.DataFrame) -> str:
     """Whether offers that sink help to find what is wanted, and against sinking by lot."""
     rows = table[table.measure == "found"].set_index("policy")
     first = rows.index[0]
-    plain = [p for p in rows.index if p.startswith("sinks") and "by lot" not in p and "," not in p]
+    tried = [p for p in rows.index if p.startswith("sinks") and "by lot" not in p and "," not in p]
     text = (
         f"After the last page users have found {rows.value[first]:.1%} of what they want where "
         f"{first}. "
     )
-    parts = [f"{name}, {rows.value[name]:.1%} ({_points(rows.loc[name])} points)" for name in plain]
-    text += f"Where an offer {listed(parts)}. "
-    best = rows.loc[plain].value.idxmax()
-    worst = rows.loc[plain[0]]
+    parts = [
+        f"{pages_of(name)} {rows.value[name]:.1%} ({_points(rows.loc[name])} points)"
+        for name in tried
+    ]
+    text += f"Where an offer sinks that nobody clicked, they have found, after {listed(parts)}. "
+    best = rows.loc[tried].value.idxmax()
+    worst = rows.loc[tried[0]]
     if worst.favours == "second":
         text += (
             "To sink after one page throws away good offers that were not looked at: a place far "
             "down is rarely seen, and no click there says little. "
         )
     said = {
-        "first": f"More is found with the best of them ({best}) than where nothing sinks.",
+        "first": f"The best of them ({pages_of(best)}) finds more than a page that stays.",
         "second": "Every n tried finds less than a page that stays.",
-        "neither": f"The best of them ({best}) cannot be told from a page that stays.",
+        "neither": f"The best of them ({pages_of(best)}) cannot be told from a page that stays.",
     }
     return text + said[rows.favours[best]]
+
+
+def pages_of(policy: str) -> str:
+    """``"sinks after 2"`` as "2 pages"."""
+    count = policy.removeprefix("sinks after ")
+    return f"{count} page" + ("s" if count != "1" else "")
 
 
 def on_lot(table: pd.DataFrame) -> str:
@@ -148,7 +157,7 @@ def on_narrowing(table: pd.DataFrame) -> str:
     both = rows.loc[[p for p in rows.index if p.endswith("learns") and p != f"{first}, learns"]]
     text = (
         f"Over the later pages, a page that stays holds {rows.value[first]:.2f} kinds. One that "
-        f"learns from its own clicks holds {learns.value:.2f} ({_plain(learns)}): "
+        f"learns from its own clicks holds {learns.value:.2f} ({_change(learns)}): "
     )
     text += {
         "second": "it narrows, as the paper fears. ",
@@ -157,7 +166,7 @@ def on_narrowing(table: pd.DataFrame) -> str:
     }[learns.favours]
     if len(both):
         r = both.iloc[0]
-        text += f"Where it learns and unclicked offers sink, {r.value:.2f} ({_plain(r)})."
+        text += f"Where it learns and unclicked offers sink, {r.value:.2f} ({_change(r)})."
     return text
 
 
@@ -169,7 +178,7 @@ def _points(row) -> str:
     )
 
 
-def _plain(row, digits: int = 2) -> str:
+def _change(row, digits: int = 2) -> str:
     return (
         f"{signed(row.difference, digits)} "
         f"[{signed(row.difference_low, digits)}, {signed(row.difference_high, digits)}]"
@@ -195,21 +204,22 @@ def on_newcomers(found: Newcomers) -> str:
             "neither": "makes no difference that the data can show",
         }[rows.favours[like]]
         text += (
-            f"Knowing {listed(_attribute(a) for a in found.attributes)} {said} "
-            f"({_plain(rows.loc[like], 3)}). "
+            f"Knowing {listed(plain(a) for a in found.attributes)} {said} "
+            f"({_change(rows.loc[like], 3)}). "
         )
     click = "the hybrid, one click later"
     if click in rows.index:
         text += (
-            f"One click is worth {_plain(rows.loc[click], 3)}: to ask with a first page is the "
+            f"One click is worth {_change(rows.loc[click], 3)}: to ask with a first page is the "
             "cheaper cure."
             if rows.favours[click] == "first"
-            else f"One click brings {_plain(rows.loc[click], 3)}."
+            else f"One click brings {_change(rows.loc[click], 3)}."
         )
     return text.strip()
 
 
-def _attribute(name: str) -> str:
+def plain(name: str) -> str:
+    """A column's name in words."""
     return name.replace("_", " ")
 
 
@@ -280,7 +290,7 @@ def on_bounds(tables: Mapping[str, pd.DataFrame]) -> str:
         if len(costs):
             worst = costs.iloc[-1]
             text += (
-                f"A bound of {worst.bound:g} changes nDCG by {_plain(worst, 3)}, from "
+                f"A bound of {worst.bound:g} changes nDCG by {_change(worst, 3)}, from "
                 f"{free.nDCG:.3f} to {worst.nDCG:.3f}."
             )
         texts.append(text)
@@ -316,7 +326,7 @@ def on_alone(found: Anonymity, known: Mapping[str, pd.DataFrame]) -> str:
     """How few facts single a customer out."""
     text = (
         f"Without names and ids, {found.below[2]:.1%} of {found.rows:,} customers are the only one "
-        f"with their values of {listed(_attribute(c) for c in found.columns)}; "
+        f"with their values of {listed(plain(c) for c in found.columns)}; "
         f"{found.below[5]:.1%} stand in crowds below 5. Spending can be read off for "
         f"{found.told:.1%}: all in the crowd share it. "
     )
@@ -333,13 +343,13 @@ def on_reveals(table: pd.DataFrame) -> str:
     """Which column gives away most, and which tells of the spending."""
     top = table.iloc[0]
     text = (
-        f"*{_attribute(top.column)}* says most about who somebody is: {top.bits:.1f} bits, a crowd "
+        f"*{plain(top.column)}* says most about who somebody is: {top.bits:.1f} bits, a crowd "
         f"2^{top.bits:.1f} = {2**top.bits:,.0f} times smaller. "
     )
     telling = table[table.tells > table.chance]
     if telling.empty:
         return text + "No column by itself tells more of the spending than chance would."
-    parts = [f"{_attribute(r.column)} {r.tells:.1%}" for r in telling.itertuples()]
+    parts = [f"{plain(r.column)} {r.tells:.1%}" for r in telling.itertuples()]
     return text + (
         f"Of what there is to know about spending, more than by chance is told by {listed(parts)}."
     )
@@ -350,7 +360,7 @@ def on_protection(found: Protected) -> str:
     steps = found.steps
     first, last = steps.iloc[0], steps.iloc[-1]
     gone = [
-        _attribute(c)
+        plain(c)
         for c in dict.fromkeys(steps.column)
         if c and (found.table[c].astype(str) == "any").all()
     ]
@@ -386,14 +396,14 @@ def answer(
         else "every bound tried costs quality. "
     )
     rows = feedback[feedback.measure == "found"].set_index("policy")
-    plain = [p for p in rows.index if p.startswith("sinks") and "by lot" not in p and "," not in p]
-    best = rows.loc[plain].value.idxmax()
+    tried = [p for p in rows.index if p.startswith("sinks") and "by lot" not in p and "," not in p]
+    best = rows.loc[tried].value.idxmax()
     said = {
         "first": "helps simulated users find what they want",
         "second": "hides what simulated users want",
         "neither": "neither helps nor harms simulated users",
     }
-    text += f"Letting unclicked offers sink (best: {best}) {said[rows.favours[best]]}. "
+    text += f"Letting unclicked offers sink (at best after {pages_of(best)}) {said[rows.favours[best]]}. "
     if found is not None:
         text += (
             f"Without any name, {found.below[2]:.1%} of the customers are alone with "
@@ -404,46 +414,3 @@ def answer(
         if len(better):
             text += f" Of the groups selected, {listed(better)} bought more than others later."
     return text.strip()
-
-
-def shown_words(results: Mapping[str, Shown]) -> pd.DataFrame:
-    """A row a policy in words, as the page prints it."""
-    rows = [
-        (name, f"{r.found.mean():.1%}", f"{r.clicks.mean():.2f}",
-         f"{r.pages.seen.iloc[-1]:.0f}",
-         f"{r.kinds.mean():.2f}" if not np.isnan(r.kinds).any() else "")
-        for name, r in results.items()
-    ]  # fmt: skip
-    names = ["the shop", "wanted products found", "clicks a user", "products shown", "kinds a page"]
-    made = pd.DataFrame(rows, columns=names)
-    return made if (made["kinds a page"] != "").any() else made.drop(columns="kinds a page")
-
-
-def groups_words(table: pd.DataFrame) -> pd.DataFrame:
-    """The groups as the page prints them."""
-    rows = [
-        (r.group, r.expression, f"{r.customers:,}", f"{r.share:.1%}",
-         _rate_text(r), f"{r.others:.1%}", "" if np.isnan(r.spent) else f"{r.spent:,.2f}")
-        for r in table.itertuples()
-    ]  # fmt: skip
-    names = ["group", "expression", "customers", "share", "bought later", "others", "spent a head"]
-    return pd.DataFrame(rows, columns=names)
-
-
-def _rate_text(r) -> str:
-    return f"{r.rate:.1%} [{r.low:.1%}, {r.high:.1%}]" if r.customers else "nobody"
-
-
-def reveals_words(table: pd.DataFrame) -> pd.DataFrame:
-    """What each column gives away, as the page prints it."""
-    return pd.DataFrame(
-        {
-            "column": table.column.map(_attribute),
-            "values": table["values"].map("{:,}".format),
-            "bits": table.bits.map("{:.2f}".format),
-            "beyond the others": table.adds.map("{:.2f}".format),
-            "alone with it": table.alone.map("{:.1%}".format),
-            "tells of spending": table.tells.map("{:.1%}".format),
-            "by chance up to": table.chance.map("{:.1%}".format),
-        }
-    )
