@@ -61,8 +61,15 @@ def _values(items: pd.DataFrame, column: str) -> pd.Series | None:
         return None
     if column != "price":
         return items[column].astype(object)
-    price = items.price.astype(float)
-    bands = pd.qcut(price.rank(method="first"), PRICE_BANDS, labels=False)
+    return price_bands(items.price)
+
+
+def price_bands(price: pd.Series) -> pd.Series:
+    """Each price's band within the catalogue, ``"band 1"`` (lowest) to ``"band 5"``.
+
+    Bands hold equally many products, ties in the order given; None where no price is known.
+    """
+    bands = pd.qcut(price.astype(float).rank(method="first"), PRICE_BANDS, labels=False)
     return bands.map(lambda band: None if np.isnan(band) else f"band {band + 1:.0f}")
 
 
