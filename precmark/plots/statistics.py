@@ -5,6 +5,7 @@ Every function returns the figure and the table that it draws.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -123,7 +124,7 @@ def loadings(factors: Factors, titles: Mapping[str, str]) -> tuple[Figure, pd.Da
     fig, axes = figures.new(1, 2, size=(7.2, 1.4 + 0.31 * len(order)), sharey=True, squeeze=False)
     for ax, values, title in zip(
         axes.flat, (factors.unrotated, factors.loadings),
-        ("before rotation", f"after {factors.rotation}"), strict=True,
+        ("before rotation", f"after {factors.rotation} ({factors.method})"), strict=True,
     ):  # fmt: skip
         shown = values[order]
         ax.imshow(shown, cmap="PuOr", vmin=-1, vmax=1, aspect="auto")
@@ -237,7 +238,7 @@ def coefficients(
             ax.tick_params(axis="x", labelsize=8)
             ax.set_title(term if key == next(iter(titles)) else "", fontsize=10)
         if title:
-            row[0].set_ylabel(title, fontsize=8.5)
+            row[0].set_ylabel("\n".join(textwrap.wrap(title, 20)), fontsize=8.5)
     return fig, shown.reset_index(drop=True)
 
 

@@ -14,6 +14,7 @@ from precmark.statistics.components import (
     factor_analysis,
     principal_components,
     sampling_adequacy,
+    settled_factors,
 )
 from precmark.statistics.customers import Customers, customers_of
 from precmark.statistics.diagnostics import diagnose, hausman, inflation, mundlak
@@ -51,6 +52,6 @@ __all__ = [
     "fixed_effects", "hausman", "inflation", "measure_throughput", "mundlak", "outlet_accuracy",
     "outlet_customers", "outlets", "own_panel", "panel_of", "paper_tables", "pooled_ols", "power",
     "principal_components", "random_effects", "sampling_adequacy", "separated_outlets",
-    "side_by_side", "smallest_found", "spread_of", "study_own", "study_panel", "study_worlds",
-    "two_groups", "two_proportions", "units_needed",
+    "settled_factors", "side_by_side", "smallest_found", "spread_of", "study_own", "study_panel",
+    "study_worlds", "two_groups", "two_proportions", "units_needed",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from precmark.errors import InputError, Problem
 if TYPE_CHECKING:
     import pandas as pd
 
-DEPENDENT = 1e-8
+DEPENDENT = 1e-7
 """Share of a column's length that the columns before it leave unexplained: less is rounding."""
 
 _SHOWN = 6
@@ -36,6 +36,9 @@ def dependencies(X: np.ndarray, names: Sequence[str]) -> list[tuple[str, str]]:
     centred = X - X.mean(axis=0)
     length = np.linalg.norm(centred, axis=0)
     size = np.maximum(np.abs(X).max(axis=0), 1e-300) * np.sqrt(len(X))
+    if len(X) > X.shape[1]:
+        # A rotation keeps all lengths and angles, and leaves as many rows as columns.
+        centred = np.linalg.qr(centred, mode="r")
     free: list[int] = []
     found = []
     for j in range(X.shape[1]):
@@ -46,7 +49,7 @@ def dependencies(X: np.ndarray, names: Sequence[str]) -> list[tuple[str, str]]:
             basis = centred[:, free] / length[free]
             weight, *_ = np.linalg.lstsq(basis, centred[:, j] / length[j], rcond=None)
             left = centred[:, j] / length[j] - basis @ weight
-            if np.linalg.norm(left) < DEPENDENT * np.sqrt(len(X)):
+            if np.linalg.norm(left) < DEPENDENT:
                 found.append((names[j], _combination(weight, length, free, j, names)))
                 continue
         free.append(j)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,8 +12,11 @@ import pandas as pd
 from precmark.errors import InputError
 from precmark.statistics.checks import regressors
 
+LIKELIHOOD, PRINCIPAL = "maximum likelihood", "principal factors"
 HEYWOOD = 0.005
 """A variable with less variance of its own than this is explained too well to be believed."""
+NO_FACTOR = 0.3
+"""A factor whose loadings all lie below is about nothing."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,7 @@ class Factors:
         (p,), the variance of u: what no factor explains.
     shares : numpy.ndarray
         (k,), the share of all variance that each rotated factor carries.
-    rotation : str
+    rotation, method : str
     kmo : float
         Kaiser, Meyer and Olkin's measure, 0 to 1: how far correlations are shared by more than
         pairs. Below 0.5 factors make no sense.
@@ -134,6 +138,8 @@ class Factors:
         Chi-square test that nothing correlates.
     heywood : tuple of str
         Variables whose own variance is estimated at nothing: a sign of too many factors.
+    converged : bool
+        Whether the likelihood reached its maximum.
     """
 
     columns: tuple[str, ...]
@@ -142,18 +148,25 @@ class Factors:
     uniqueness: np.ndarray
     shares: np.ndarray
     rotation: str
+    method: str
     kmo: float
     kmo_by_variable: np.ndarray
     bartlett: float
     bartlett_df: float
     bartlett_p: float
     heywood: tuple[str, ...]
+    converged: bool = True
 
 
 def factor_analysis(
-    frame: pd.DataFrame, columns: Sequence[str], *, factors: int, rotation: str = "varimax"
+    frame: pd.DataFrame,
+    columns: Sequence[str],
+    *,
+    factors: int,
+    rotation: str = "varimax",
+    method: str = LIKELIHOOD,
 ) -> Factors:
-    """Factor analysis by maximum likelihood, rotated.
+    """Factor analysis, rotated.
 
     Parameters
     ----------
@@ -164,12 +177,16 @@ def factor_analysis(
         1 or more, and so few that the correlations can determine them.
     rotation : {"varimax", "quartimax"}
         Both keep factors uncorrelated, as the paper's model does.
+    method : {"maximum likelihood", "principal factors"}
+        The second takes the shared variance of each variable to be what the others explain of it
+        (its squared multiple correlation), and the factors from one eigendecomposition: coarser,
+        and never without an answer.
 
     Raises
     ------
     InputError
         See :func:`precmark.statistics.checks.regressors`; too few columns for so many factors; an
-        unknown rotation.
+        unknown rotation or method.
 
     References
     ----------
@@ -177,12 +194,15 @@ def factor_analysis(
     1974, An index of factorial simplicity, doi:10.1007/BF02291575.
     """
     from statsmodels.multivariate.factor import Factor
+    from statsmodels.multivariate.factor_rotation import rotate_factors
 
     columns = tuple(columns)
     problems = []
     p = len(columns)
     if rotation not in ("varimax", "quartimax"):
         problems.append(f"rotation {rotation!r}: use varimax or quartimax.")
+    if method not in (LIKELIHOOD, PRINCIPAL):
+        problems.append(f"method {method!r}: use {LIKELIHOOD!r} or {PRINCIPAL!r}.")
     if p < 3 or factors < 1 or (p - factors) ** 2 < p + factors:
         problems.append(
             f"{factors} factors of {p} columns: {_most_factors(p)} at most can be determined. "
@@ -192,22 +212,61 @@ def factor_analysis(
         raise InputError(problems)
     X = regressors(frame, columns)
     correlation = np.corrcoef(X, rowvar=False)
-    fitted = Factor(corr=correlation, n_factor=factors, nobs=len(X), method="ml").fit()
-    unrotated = np.array(fitted.loadings_no_rot)
-    uniqueness = np.array(fitted.uniqueness)
-    if factors > 1:
-        fitted.rotate(rotation)
-    loadings = np.array(fitted.loadings).reshape(p, factors)
+    if method == LIKELIHOOD:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            fitted = Factor(corr=correlation, n_factor=factors, nobs=len(X), method="ml").fit()
+        converged = not any("converge" in str(w.message) for w in caught)
+        unrotated, uniqueness = np.array(fitted.loadings_no_rot), np.array(fitted.uniqueness)
+    else:
+        unrotated, converged = _principal_factors(correlation, factors), True
+        uniqueness = 1 - (unrotated**2).sum(axis=1)
+    loadings = rotate_factors(unrotated, rotation)[0] if factors > 1 else unrotated.copy()
     order = np.argsort(-(loadings**2).sum(axis=0), kind="stable")
     loadings = loadings[:, order]
     loadings = loadings * _signs(loadings)
     whole, single = sampling_adequacy(correlation)
     return Factors(
         columns, loadings, unrotated * _signs(unrotated), uniqueness,
-        (loadings**2).sum(axis=0) / p, rotation, whole, single,
+        (loadings**2).sum(axis=0) / p, rotation, method, whole, single,
         *_bartlett(correlation, len(X)),
         tuple(c for c, u in zip(columns, uniqueness, strict=True) if u < HEYWOOD),
+        converged=converged,
     )  # fmt: skip
+
+
+def _principal_factors(correlation: np.ndarray, k: int) -> np.ndarray:
+    """Loadings from the k largest eigenvalues of the correlations that variables share."""
+    shared = correlation.copy()
+    np.fill_diagonal(shared, 1 - 1 / np.diag(np.linalg.inv(correlation)))
+    values, vectors = np.linalg.eigh(shared)
+    largest = slice(None, -k - 1, -1)
+    return vectors[:, largest] * np.sqrt(values[largest].clip(min=0))
+
+
+def settled_factors(frame: pd.DataFrame, components: Components) -> tuple[Factors | None, str]:
+    """As many factors as components lie above chance, by likelihood where it can be believed.
+
+    Returns
+    -------
+    factors : Factors or None
+        By maximum likelihood where that settles and leaves every variable some variance of its
+        own; else principal factors, fewer where some would load on no variable. None where the variables are too few for any.
+    why : str
+        Why the likelihood was not taken; "" where it was.
+    """
+    k = min(components.above_chance, _most_factors(len(components.columns)))
+    if k < 1:
+        return None, ""
+    found = factor_analysis(frame, components.columns, factors=k)
+    if found.converged and not found.heywood:
+        return found, ""
+    why = "does not settle" if not found.converged else "leaves some variable nothing of its own"
+    coarse = factor_analysis(frame, components.columns, factors=k, method=PRINCIPAL)
+    while k > 1 and (np.abs(coarse.loadings).max(axis=0) < NO_FACTOR).any():
+        k -= 1
+        coarse = factor_analysis(frame, components.columns, factors=k, method=PRINCIPAL)
+    return coarse, why
 
 
 def _most_factors(p: int) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from precmark.statistics.customers import TITLES, Customers
-from precmark.statistics.outlets import outlets
+from precmark.statistics.outlets import LIST_PRICE, outlets
 
 if TYPE_CHECKING:
     from precmark.runs import Run
@@ -105,7 +105,8 @@ def separated_outlets(*, stores: int = 300, months: int = 9, seed: int = 0) -> p
     Returns
     -------
     pandas.DataFrame
-        ``high_star`` (0, 1: four stars or more), ``price`` (mean over the months), ``sold`` (0, 1:
+        ``high_star`` (0, 1: four stars or more), ``price`` (mean over the months,
+        less the list price), ``sold`` (0, 1:
         anything in those months).
     """
     frame = outlets("display_idle", stores=stores, months=months, seed=seed)
@@ -113,7 +114,7 @@ def separated_outlets(*, stores: int = 300, months: int = 9, seed: int = 0) -> p
     return pd.DataFrame(
         {
             "high_star": (grouped.stars.first() >= 4).astype(float),
-            "price": grouped.price.mean(),
+            "price": grouped.price.mean() - LIST_PRICE,
             "sold": (grouped.sales.sum() > 0).astype("int64"),
         }
     ).reset_index(drop=True)

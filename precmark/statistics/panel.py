@@ -51,9 +51,12 @@ class Panel:
     def mean_of(self, values: np.ndarray) -> np.ndarray:
         """The mean by unit of `values` (n,) or (n, k): (units,) or (units, k)."""
         count = np.bincount(self.unit)
-        sums = np.zeros((len(count), *values.shape[1:]))
-        np.add.at(sums, self.unit, values)
+        sums = self.sum_of(values)
         return sums / (count if values.ndim == 1 else count[:, None])
+
+    def sum_of(self, values: np.ndarray) -> np.ndarray:
+        """The sum by unit, shaped as that of :meth:`mean_of`."""
+        return np.add.reduceat(values, np.searchsorted(self.unit, np.arange(len(self.units))))
 
     def within(self, values: np.ndarray) -> np.ndarray:
         """`values` less their unit's mean."""
@@ -146,7 +149,7 @@ class PanelFit:
     Attributes
     ----------
     method : str
-        "pooled OLS", "fixed effects", "two-way fixed effects", "random effects" or "between".
+        "pooled OLS", "fixed effects", "two-way fixed effects" or "random effects".
     coefficients : pandas.DataFrame
         ``term``, ``estimate``, ``error`` (clustered by unit), ``t``, ``p``, ``low``, ``high``
         (95 %, Student's t with one degree of freedom less than there are units).
@@ -160,7 +163,7 @@ class PanelFit:
         "fixed effects").
     rows, units, periods : int
     residuals : numpy.ndarray
-        (n,) of the transformed regression, in the panel's order (a row a unit for "between").
+        (n,) of the transformed regression, in the panel's order.
     sigma2_unit, sigma2_error : float
         Variances of the units' levels and of the errors ("random effects"; not a number else).
     """
@@ -275,8 +278,7 @@ def _fitted(method, panel, X, y, terms, absorbed, parameters, sigma2=(np.nan, np
     estimate = inverse @ (X.T @ y)
     residuals = y - X @ estimate
     units = len(panel.units)
-    sums = np.zeros((units, X.shape[1]))
-    np.add.at(sums, panel.unit, X * residuals[:, None])
+    sums = panel.sum_of(X * residuals[:, None])
     n = len(y)
     small = units / (units - 1) * (n - 1) / max(n - parameters, 1)
     clustered = small * inverse @ (sums.T @ sums) @ inverse

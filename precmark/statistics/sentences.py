@@ -149,13 +149,22 @@ def on_components(components: Components) -> str:
     )
 
 
-def on_factors(factors: Factors) -> str:
-    """Whether factors make sense here, what each is about, and what stays unexplained."""
+def on_factors(factors: Factors, why: str) -> str:
+    """Whether factors make sense here, how they were fitted, and what each is about."""
     text = f"Kaiser, Meyer and Olkin's measure is {factors.kmo:.2f}"
     if factors.kmo < LEAST_KMO:
         text += ", too low for common factors: what correlates here does so in pairs. "
     else:
-        text += ", enough to look for common factors. "
+        text += (
+            ", just enough to look for common factors. "
+            if factors.kmo < 0.6
+            else (", enough to look for common factors. ")
+        )
+    if why:
+        text += (
+            f"With as many factors as lie above chance the likelihood {why}: some variables here "
+            "are all but sums of others. Principal factors are shown instead. "
+        )
     for j in range(factors.loadings.shape[1]):
         heavy = np.flatnonzero(np.abs(factors.loadings[:, j]) >= 0.5)
         heavy = heavy[np.argsort(-np.abs(factors.loadings[heavy, j]), kind="stable")]
@@ -166,12 +175,6 @@ def on_factors(factors: Factors) -> str:
         ]
         about = listed(names) if names else "nothing above 0.5"
         text += f"Factor {j + 1} ({factors.shares[j]:.0%} of the variance): {about}. "
-    if factors.heywood:
-        names = listed(TITLES.get(c, c) for c in factors.heywood)
-        text += (
-            f"The variance that is {names}'s own is estimated at nothing (a Heywood case): it is "
-            "all but a sum of others here, and that factor is little more than the variable itself."
-        )
     return text.strip()
 
 
