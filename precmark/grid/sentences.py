@@ -156,8 +156,9 @@ def on_table3(study: TagStudy) -> str:
         f"Tags grow as the log to the power {theirs[0]:.2f} in the paper and {tags[0]:.2f} "
         f"[{tags[1]:.2f}, {tags[2]:.2f}] here; the time of the filter to the power "
         f"{seconds[0]:.2f} [{seconds[1]:.2f}, {seconds[2]:.2f}], {last.seconds:.2f} s and "
-        f"{last.peak_mb:.0f} MB for {last.rows:,.0f} rows. The paper keeps {share:.0%} of the tags; "
-        f"a filter that believes a tag only beyond luck keeps {last.filtered / last.tags:.0%} "
+        f"{last.peak_mb:.0f} MB for {last.rows:,.0f} rows. The paper keeps {share:.0%} of the "
+        f"tags; a filter that believes a tag only beyond luck keeps "
+        f"{last.filtered / last.tags:.0%} "
     )
     if not last.kept:
         return text + "here: no tag tells the two groups apart."
@@ -179,8 +180,8 @@ def on_potential(found: Potential | None) -> str:
         )
     verdict = _sign(found.low, found.high, "more often", "less often")
     text = (
-        f"Of {found.users:,} candidates of the next month, {found.left:,} have a tag typical of the "
-        f"outcome. It came for {found.rate_left:.1%} of them and for {found.rate:.1%} of all "
+        f"Of {found.users:,} candidates of the next month, {found.left:,} have a tag typical of "
+        f"the outcome. It came for {found.rate_left:.1%} of them and for {found.rate:.1%} of all "
         f"(difference {signed(found.difference)} [{signed(found.low)}, {signed(found.high)}]): "
         f"{verdict}. As many users with simply the most tags of any kind: {found.rate_most:.1%} "
     )
@@ -244,9 +245,9 @@ def on_table6(table: pd.DataFrame) -> str:
     return (
         f"Mean precision {p:.3f} (paper {mean.paper['precision']:.3f}), recall {r:.3f} "
         f"({mean.paper['recall']:.3f}), F1 {mean.value['f1']:.3f} ({mean.paper['f1']:.3f}). The "
-        f"outcome comes for {rate:.1%} of the candidates here, and whoever says yes to all has that "
-        f"precision, a recall of 1 and an F1 of {2 * rate / (1 + rate):.3f}; the paper does not "
-        "give its share, so the levels cannot be compared. The mean of the months' F1 is "
+        f"outcome comes for {rate:.1%} of the candidates here, and whoever says yes to all has "
+        f"that precision, a recall of 1 and an F1 of {2 * rate / (1 + rate):.3f}; the paper does "
+        "not give its share, so the levels cannot be compared. The mean of the months' F1 is "
         f"{mean.value['f1']:.3f}, the F1 of the two means {joined:.3f}, and that of all decisions "
         f"as one list {pooled.value['f1']:.3f} [{pooled.low['f1']:.3f}, {pooled.high['f1']:.3f}]."
     )

@@ -191,8 +191,8 @@ def audience_verdicts(chapter: Chapter, table4: pd.DataFrame | None, table5: pd.
             verdict=verdict_of(
                 "second" if outside.any() else "first", first_claimed=True, simulated=simulated
             ),
-            why=f"{int(outside.sum())} of {len(told)} groups have a share among all candidates that "
-            "lies outside the interval of their share among the predicted.",
+            why=f"{int(outside.sum())} of {len(told)} groups have a share among all candidates "
+            "that lies outside the interval of their share among the predicted.",
         )  # fmt: skip
     ahead = int((table5["low"] > table5["general"]).sum())
     behind = int((table5["high"] < table5["general"]).sum()) if "high" in table5 else 0
@@ -200,7 +200,7 @@ def audience_verdicts(chapter: Chapter, table4: pd.DataFrame | None, table5: pd.
     ratio = paper("liu", "section43.precision_mean") / paper("liu", "section43.general_mean")
     chapter.verdict(
         id="liu-targeting-finds-more",
-        claim="In every month, those whom the network picks respond more than those picked at large",
+        claim="In every month those whom the network picks respond more than others",
         place="Liu, section 4.3, Table 5", paper=f"ratio of the means {ratio:.2f}",
         ours=f"ratio {table5['lift'].min():.2f} to {table5['lift'].max():.2f}, "
         f"{ahead} of {len(table5)} months beyond chance",
