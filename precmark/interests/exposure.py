@@ -35,7 +35,7 @@ class Groups:
     Attributes
     ----------
     by : str
-        ``"brand"``, ``"category"`` or ``"band of price"``.
+        One of :data:`GROUPINGS`.
     names : tuple of str
         Sorted.
     code : numpy.ndarray
@@ -50,51 +50,55 @@ class Groups:
         return len(self.names)
 
 
+GROUPINGS = ("brand", "category", "band of price", "popularity")
+"""In which order :func:`groups_of` looks for groups; every shop of twenty products has the last."""
+
+
 def groups_of(shop: Shop, by: str | None = None) -> Groups:
-    """The products of `shop` by `by`; left out, by brand, else category, else band of price.
+    """The products of `shop` by `by`; left out, by the first of :data:`GROUPINGS` that parts them.
 
     Parameters
     ----------
     shop : Shop
     by : str, optional
-        ``"brand"``, ``"category"`` or ``"band of price"`` (five of equal size).
+        ``"brand"``, ``"category"``, ``"band of price"`` (five of equal size) or ``"popularity"``
+        (best-sellers of the training part and the others, half each).
 
     Raises
     ------
     InputError
-        Where the shop does not tell its products apart in that way, or in any.
+        Where the shop does not tell its products apart in that way, or has fewer than two groups
+        of ten.
     """
-    made = {name: _column(shop, name) for name in ("brand", "category", "band of price")}
-    usable = {name: values for name, values in made.items() if values is not None}
-    if by is not None and by not in made:
-        raise InputError(Problem(f"by: {by!r}", f"One of {', '.join(made)}."))
-    if by is None and usable:
-        by = next(iter(usable))
+    if by is not None and by not in GROUPINGS:
+        raise InputError(Problem(f"by: {by!r}", f"One of {', '.join(GROUPINGS)}."))
+    made = {name: _column(shop, name) for name in GROUPINGS}
+    large = {name: _large_enough(values) for name, values in made.items() if values is not None}
+    usable = {name: values for name, values in large.items() if values.nunique() > 1}
+    by = by or next(iter(usable), None)
     if by not in usable:
-        fix = f"This shop tells apart: {', '.join(usable) or 'nothing'}."
-        raise InputError(Problem(f"products have no {by or 'brand, category or price'}", fix))
-    values = usable[by]
-    values = _large_enough(values)
-    if values.nunique() < 2:
-        what = f"products by {by}: no two groups of {LEAST_GROUP} or more"
-        raise InputError(Problem(what, "Group them in another way."))
-    code, names = pd.factorize(values, sort=True)
+        what = f"products by {by}" if by else "products"
+        fix = f"This shop can be parted by: {', '.join(usable) or 'nothing'}."
+        raise InputError(Problem(f"{what}: no two groups of {LEAST_GROUP} or more", fix))
+    code, names = pd.factorize(usable[by], sort=True)
     return Groups(by, tuple(map(str, names)), code.astype(np.int64))
 
 
 def _column(shop: Shop, by: str) -> pd.Series | None:
-    """The group of each product in words; None where there are not two."""
+    """The group of each product in words; None where nothing is known."""
     items = shop.items
+    if by == "popularity":
+        # a shop counts its products from the least to the most touched
+        best = np.arange(len(items)) >= len(items) // 2
+        return pd.Series(np.where(best, "best-sellers", "others of the shop"))
     if by == "band of price":
         if "price" not in items or items.price.notna().sum() < PRICE_BANDS:
             return None
         band = pd.qcut(items.price.rank(method="first"), PRICE_BANDS, labels=False) + 1
-        values = band.map("band {:.0f}".format).where(items.price.notna(), "not stated")
-    elif by not in items:
+        return band.map("band {:.0f}".format).where(items.price.notna(), "not stated")
+    if by not in items or items[by].isna().all():
         return None
-    else:
-        values = items[by].astype(object).where(items[by].notna(), "not stated").map(str)
-    return values if values.nunique() > 1 else None
+    return items[by].astype(object).where(items[by].notna(), "not stated").map(str)
 
 
 def _large_enough(values: pd.Series) -> pd.Series:
