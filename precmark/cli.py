@@ -258,6 +258,46 @@ def audit(
     report.show(table, Console(highlight=False))
 
 
+@app.command()
+def chat(
+    run: Annotated[str, typer.Option(help="The run whose products are offered, under runs/")],
+    model: Annotated[
+        str, typer.Option(help="Intent classifier: logistic, characters, nearest, cnn, gru, ...")
+    ] = "logistic",
+    user: Annotated[
+        str | None, typer.Option(metavar="ID", help="A user id of the run, to count its history")
+    ] = None,
+    answers: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Your own answers by intent (TOML)")
+    ] = None,
+    offers: Annotated[int, typer.Option(help="Products shown at a time, 1 to 10")] = 3,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show intent, confidence, slots and time of each turn")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of the classifier")] = 0,
+) -> None:
+    """Talk to a run's shop: it understands, asks back, refuses, and offers products with a reason.
+
+    Lines are read from the terminal, or from a pipe until it ends; "bye" ends too. Chapter 12
+    explains how a reply is made.
+
+    Examples:
+
+      precmark chat --run sample
+
+      printf 'towels under 20\\nthe second one\\n' | precmark chat --run sample --explain
+
+      precmark chat --run uk-giftware --model cnn --answers answers.toml
+    """
+    from precmark import runs
+    from precmark.dialogue.chat import chat as talk
+
+    given = None if answers is None else answers.absolute()
+    runs.enter_root()
+    talk(runs.check_name(run), model=model, user=user, answers=given, offers=offers,
+         seed=seed, explain=explain)  # fmt: skip
+
+
 @app.command(hidden=True)
 def store(name: Annotated[str, typer.Argument(help="A run under runs/")]) -> None:
     """Store the executed chapters of a run as notebooks/ (for maintainers)."""

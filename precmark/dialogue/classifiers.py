@@ -212,11 +212,11 @@ class NetworkClassifier(IntentClassifier):
         self,
         network: str = "cnn",
         *,
-        epochs: int = 40,
+        epochs: int = 25,
         seed: int = 0,
-        learning_rate: float = 2e-3,
+        learning_rate: float = 4e-3,
         batch_size: int = 64,
-        patience: int = 6,
+        patience: int = 4,
     ):
         self.network = network
         self.epochs = epochs

@@ -238,7 +238,7 @@ def _row_faults(row: dict[str, str], known: dict[str, Any]) -> Iterator[str]:
         yield f"the text has {len(text):,} characters. Shorten it to {LONGEST}."
     if any(unicodedata.category(c) == "Cc" for c in text):
         yield f"{text[:60]!r} holds control characters. Remove them."
-    if intent not in known:
+    if len(known) > 1 and intent not in known:
         near = difflib.get_close_matches(intent, known, n=1)
         hint = f"Did you mean {near[0]!r}?" if near else "Describe it in the TOML file."
         yield f"no intent {intent!r}. {hint}"

@@ -14,7 +14,7 @@ from precmark.errors import InputError, Problem
 from precmark.networks.layers import StepAttention, at_last, keep_of, real_steps
 from precmark.networks.transformer import Block, sinusoids
 
-WIDTH = 64
+WIDTH = 48
 """Numbers a word is described by, in every network."""
 
 
@@ -67,7 +67,7 @@ class TextCnn(_Reader):
 
     WIDTHS = (2, 3, 4)
 
-    def __init__(self, words: int, intents: int, *, filters: int = 64, dropout: float = 0.4):
+    def __init__(self, words: int, intents: int, *, filters: int = 32, dropout: float = 0.4):
         super().__init__(words, intents, filters * len(self.WIDTHS), dropout=dropout)
         self.convolutions = nn.ModuleList(nn.Linear(WIDTH * k, filters) for k in self.WIDTHS)
 
@@ -98,7 +98,7 @@ class TextGru(_Reader):
     Cho et al. 2014, doi 10.3115/v1/D14-1179; Li, section 4.2.
     """
 
-    def __init__(self, words: int, intents: int, *, hidden: int = 96, dropout: float = 0.4):
+    def __init__(self, words: int, intents: int, *, hidden: int = 48, dropout: float = 0.4):
         super().__init__(words, intents, 2 * hidden, dropout=dropout)
         self.ahead = nn.GRU(WIDTH, hidden)
         self.back = nn.GRU(WIDTH, hidden)
@@ -164,7 +164,7 @@ class TextTogether(_Reader):
     Li, end of section 4.3, which names the combination and draws no layers.
     """
 
-    def __init__(self, words: int, intents: int, *, hidden: int = 96, dropout: float = 0.4):
+    def __init__(self, words: int, intents: int, *, hidden: int = 48, dropout: float = 0.4):
         super().__init__(words, intents, hidden, dropout=dropout)
         self.convolution = nn.Linear(3 * WIDTH, WIDTH)
         self.recurrence = nn.GRU(WIDTH, hidden, batch_first=True)

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 VALIDATION = 0.2
 """Share of each intent's training sentences that temperature, threshold and epochs are set on."""
 
+FAMILIAR = 0.15
+"""Share of each intent's training sentences kept for a test in the style of the training."""
+
 
 @dataclass(frozen=True)
 class Utterances:
@@ -40,6 +43,9 @@ class Utterances:
         ``intent`` and ``text``; no sentence in two of them.
     outside_validation, outside_test : tuple of str
         Out-of-scope sentences; empty where the set has none.
+    familiar : pandas.DataFrame or None
+        A second test from the sentences that the training ones were drawn from, where `test` was
+        written apart.
     """
 
     name: str
@@ -49,6 +55,7 @@ class Utterances:
     test: pd.DataFrame
     outside_validation: tuple[str, ...] = ()
     outside_test: tuple[str, ...] = ()
+    familiar: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -106,11 +113,12 @@ def shopping(intents: Intents, seed: int = 0) -> Utterances:
 
     Every second out-of-scope sentence is for the threshold, the others are for the test.
     """
-    train, validation = parts_of(intents.train, seed=seed)
+    learnt, familiar = parts_of(intents.train, FAMILIAR, seed)
+    train, validation = parts_of(learnt, seed=seed + 1)
     outside = tuple(intents.out_of_scope.text)
     title = str(intents.card.get("title", "Shopping intents")).split(" (")[0]
     return Utterances("shopping", title, train, validation, intents.paraphrase,
-                      outside[::2], outside[1::2])  # fmt: skip
+                      outside[::2], outside[1::2], familiar)  # fmt: skip
 
 
 def banking77(folder: Path | str, seed: int = 0) -> Utterances:
@@ -186,8 +194,9 @@ class Fitted:
     model : str
     seed : int
     understanding : Understanding
-    logits, outside : numpy.ndarray
-        Of the test sentences (n, k), and of the out-of-scope ones of the test.
+    logits, outside, familiar : numpy.ndarray
+        Of the test sentences (n, k), of the out-of-scope ones of the test, and of those of
+        ``Utterances.familiar``.
     fit_seconds : float
         Processor time of the fit.
     parameters : int
@@ -199,6 +208,7 @@ class Fitted:
     understanding: Understanding
     logits: np.ndarray
     outside: np.ndarray
+    familiar: np.ndarray
     fit_seconds: float
     parameters: int
 
@@ -211,10 +221,16 @@ def fitted(found: Utterances, model: str, seed: int = 0) -> Fitted:
     understanding = understood(found, model, seed=seed)
     seconds = time.process_time() - start
     classifier = understanding.classifier
+    asked = (
+        list(found.test.text),
+        list(found.outside_test),
+        [] if found.familiar is None else list(found.familiar.text),
+    )
+    nothing = np.zeros((0, len(classifier.classes_)))
+    test, outside, familiar = (classifier.logits(t) if t else nothing for t in asked)
     return Fitted(
-        model, seed, understanding, classifier.logits(list(found.test.text)),
-        classifier.logits(list(found.outside_test)), seconds, parameters_of(classifier),
-    )  # fmt: skip
+        model, seed, understanding, test, outside, familiar, seconds, parameters_of(classifier)
+    )
 
 
 def fit_all(
