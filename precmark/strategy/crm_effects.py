@@ -148,7 +148,9 @@ def effects(
                         "profit_100": 100 * profit[mine].sum() / max(n, 1),
                     }
                 )  # fmt: skip
-    return pd.DataFrame(rows).sort_values("world", kind="stable", ignore_index=True)
+    place = {world: i for i, world in enumerate(worlds)}
+    table = pd.DataFrame(rows)
+    return table.sort_values("world", key=lambda w: w.map(place), kind="stable", ignore_index=True)
 
 
 def holdouts(
