@@ -14,6 +14,11 @@ from precmark.strategy.turnover import MONTHS, printed_rise, sales_needed
 _NO_EFFECT = "no_effect"
 
 
+def percent(share: float) -> str:
+    """A share with its sign as a whole percentage; a plain 0 where it rounds to that."""
+    return f"{100 * share:+.0f}%" if round(100 * share) else "0%"
+
+
 def worlds_text(names) -> str:
     """Names of worlds in words: "sure things and orthogonal", "no world" for none."""
     return listed(str(n).replace("_", " ") for n in names) or "no world"
@@ -168,7 +173,12 @@ def on_holdouts(table: pd.DataFrame, world: str) -> str:
             "without "
             "the offer. "
         )
-    return text + "A holdout of a fifth costs little and, at this size, tells little."
+    if whole.found >= 0.8:
+        return text + "A holdout of a fifth is enough here to know that the rules work together."
+    return text + (
+        "A holdout of a fifth costs little; at this size it leaves the question open in "
+        f"{1 - whole.found:.0%} of the trials."
+    )
 
 
 def on_homes(table: pd.DataFrame) -> str:
@@ -221,8 +231,8 @@ def on_ways(table: pd.DataFrame) -> str:
     for way in WAYS:
         row, planted = at.loc[(none, way)], at.loc[(some, way)]
         lines.append(
-            f'- *{way}*: finds {row.effect:+.0%} where nothing was planted and says "it rose" in '
-            f"{row.says:.0%} of the trials; {planted.effect:+.0%} and {planted.says:.0%} where "
+            f'- *{way}*: finds {percent(row.effect)} where nothing was planted and says "it rose" in '
+            f"{row.says:.0%} of the trials; {percent(planted.effect)} and {planted.says:.0%} where "
             f"{some:.0%} was planted."
         )
     control = at.loc[(none, WAYS[-1])], at.loc[(some, WAYS[-1])]
@@ -250,7 +260,7 @@ def on_placebos(table: pd.DataFrame, p_value: float) -> str:
         f"Of the {len(placebo)} placebo dates {placebo.found.mean():.0%} have an interval that "
         "leaves "
         f"out zero, where one in twenty should. The campaign's own first weeks show "
-        f"{real.effect:+.0%} [{real.low:+.0%}, {real.high:+.0%}]; as large an effect, up or "
+        f"{percent(real.effect)} [{percent(real.low)}, {percent(real.high)}]; as large an effect, up or "
         "down, "
         f"comes at {p_value:.0%} of all dates, its own among them."
     )
