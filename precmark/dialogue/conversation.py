@@ -35,7 +35,9 @@ _MORE = re.compile(
 _WHICH = re.compile(
     r"\b(?:the |number |no\.? ?|#)(first|second|third|[1-3]|one|two|three)\b(?: one)?", re.I
 )
-_PICK = re.compile(r"^(?:[1-3]|first|second|third)[.!]?$", re.I)
+_PICK = re.compile(
+    r"^(?:the |number |no\.? ?|#)?(first|second|third|[1-3])(?: one)?(?:,? please)?[.!]*$", re.I
+)
 _LIKES = re.compile(r"\b(?:like|take|prefer|want|love|choose|good|nice|great)\b", re.I)
 _NUMBERS = {"1": 1, "2": 2, "3": 3, "first": 1, "second": 2, "third": 3}
 _NUMBERS |= {"one": 1, "two": 2, "three": 3}
@@ -177,9 +179,9 @@ class Conversation:
             return self._search(pending)
         if known.last and _MORE.search(said) and len(words(said)) <= 3:
             return self._search(Slots())
-        chosen = _WHICH.search(said) if _LIKES.search(said) else None
-        number = _NUMBERS.get((chosen[1] if chosen else said.strip(".! ")).casefold())
-        if known.last and (chosen or _PICK.search(said)) and number and number <= len(known.last):
+        chosen = _PICK.search(said) or (_WHICH.search(said) if _LIKES.search(said) else None)
+        number = _NUMBERS[chosen[1].casefold()] if chosen else 0
+        if 0 < number <= len(known.last):
             offer = known.last[number - 1]
             known.liked.append(offer.item_id)
             return self._search(Slots(), lead=f"Noted: {offer.name}. With that in mind:")

@@ -165,22 +165,22 @@ class Understanding:
         train, validation : pandas.DataFrame
             ``intent`` and ``text``; no sentence in both.
         outside : sequence of str
-            Out-of-scope sentences for the threshold.
+            Out-of-scope sentences for the threshold; where there are none it parts right answers
+            from wrong ones.
 
         Raises
         ------
         InputError
-            As :meth:`IntentClassifier.fit`; also where validation or `outside` is empty, or
-            validation holds an intent that training does not.
+            As :meth:`IntentClassifier.fit`; also where validation is empty or holds an intent that
+            training does not.
         """
         unknown = sorted(set(validation.intent) - set(train.intent))
         problems = [
             Problem(f"validation: intent {name!r} is not in training", "Give it sentences there.")
             for name in unknown
         ]
-        for what, part in (("validation", validation), ("outside", outside)):
-            if not len(part):
-                problems.append(Problem(f"{what}: no sentences", "Give some, 50 or more."))
+        if not len(validation):
+            problems.append(Problem("validation: no sentences", "Give some, 50 or more."))
         if problems:
             raise InputError(problems)
         given = (list(validation.text), list(validation.intent))
@@ -193,15 +193,13 @@ class Understanding:
         at = np.searchsorted(self.classifier.classes_, validation.intent.to_numpy(dtype=object))
         inside = self.classifier.logits(list(validation.text))
         self.temperature_ = fit_temperature(inside, at)
-        logits = np.concatenate([inside, self.classifier.logits(outside)])
+        logits = np.concatenate([inside, self.classifier.logits(outside)]) if outside else inside
         right = np.r_[inside.argmax(axis=1) == at, np.zeros(len(outside), bool)]
-        # a classifier that is always wrong has nothing to answer: it refuses everything
-        if right.any():
-            self.threshold_: Threshold = choose_threshold(
-                right, confidence(logits, self.temperature_), "youden"
-            )
+        sure = confidence(logits, self.temperature_)
+        if right.any() and not right.all():
+            self.threshold_: Threshold = choose_threshold(right, sure, "youden")
         else:
-            self.threshold_ = _refuse_all()
+            self.threshold_ = _all_or_nothing(bool(right.any()))
         return self
 
     def read(self, text: str) -> Heard:
@@ -217,7 +215,9 @@ class Understanding:
         return Heard(str(intent), str(names[best]), sure, str(names[second]))
 
 
-def _refuse_all() -> Threshold:
+def _all_or_nothing(answer: bool) -> Threshold:
+    """Where validation shows no mistake everything is answered, where it shows no success nothing."""
     from precmark.metrics import Threshold
 
-    return Threshold(float(np.nextafter(1.0, 2.0)), "youden", 0.0, 0.0)
+    value = 0.0 if answer else float(np.nextafter(1.0, 2.0))
+    return Threshold(value, "youden", 0.0, float(answer))

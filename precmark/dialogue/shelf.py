@@ -13,7 +13,7 @@ from precmark.dialogue.text import words
 from precmark.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from precmark.recommend import HybridRecommender
     from precmark.runs import Run
@@ -107,6 +107,7 @@ class Shelf:
         self._names = [_name(row) for row in self.products.itertuples()]
         self._words = [{singular(w) for w in words(name)} for name in self._names]
         self._price = _prices(self.products)
+        self._popular = _places(shop.popularity)
         first = events.groupby("item_id").timestamp.min().reindex(shop.index)
         self._first_seen = first.rank(method="first").fillna(0).to_numpy()
         self._columns = {
@@ -215,46 +216,48 @@ class Shelf:
         -------
         Found
         """
-        place, reasons = self._placed(history, order)
+        place, why = self._placed(history, order)
         unseen = ~pd.Index(self._ids).isin(list(seen))
         slots, fits, note = self._fitting(slots, unseen)
         hits = self._word_hits(slots)
         best = np.flatnonzero(fits)
         best = best[np.lexsort((place[best], -hits[best]))][:k]
-        found = [self._offer(i, slots, int(place[i]), reasons[i], hits[i]) for i in best]
+        found = [self._offer(i, slots, int(place[i]), why(int(i)), hits[i]) for i in best]
         return Found(found, note, slots)
 
-    def _placed(self, history: pd.DataFrame | None, order: str) -> tuple[np.ndarray, list[str]]:
-        """Place of each product from 1, and in words what put it there."""
-        m = len(self)
-        popular = _places(self.model.shop_.popularity)
+    def _placed(
+        self, history: pd.DataFrame | None, order: str
+    ) -> tuple[np.ndarray, Callable[[int], str]]:
+        """Place of each product from 1, and a function that says what put one there."""
+        m, popular = len(self), self._popular
         if order == "newest":
             place = _places(self._first_seen)
-            return place, [f"number {p:,} by when the log first saw it" for p in place]
+            return place, lambda i: f"number {place[i]:,} by when the log first saw it"
         if order == "popular" or history is None or not len(history):
-            return popular, [f"number {p:,} of {m:,} by what people touch" for p in popular]
-        return self._fitted(history, popular)
+            return popular, lambda i: f"number {popular[i]:,} of {m:,} by what people touch"
+        return self._fitted(history)
 
-    def _fitted(self, history: pd.DataFrame, popular: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    def _fitted(self, history: pd.DataFrame) -> tuple[np.ndarray, Callable[[int], str]]:
         from precmark.recommend.shop import histories_of
 
-        model, m = self.model, len(self)
+        model, m, popular = self.model, len(self), self._popular
         known = histories_of(history, model.shop_, [NOBODY], half_life=model.half_life)
         others, content = (r[0] for r in model.parts(known, model.model_.prepare(known.items)))
         rank = model.alpha_ * others + (1 - model.alpha_) * content
         # equal ranks by popularity, as the recommender's own lists
-        order = np.lexsort((popular, -rank))
         place = np.empty(m, np.int64)
-        place[order] = np.arange(1, m + 1)
+        place[np.lexsort((popular, -rank))] = np.arange(1, m + 1)
         if known.cold[0]:
-            return place, [f"number {p:,} of {m:,} by what people touch" for p in popular]
+            return place, lambda i: f"number {popular[i]:,} of {m:,} by what people touch"
         by_others, by_content = _places(others), _places(content)
-        same = "people who touched what you did touched it too (number {:,} of {:,})"
-        like = "most like what you touched (number {:,} of {:,})"
-        return place, [
-            same.format(o, m) if o <= c else like.format(c, m)
-            for o, c in zip(by_others, by_content, strict=True)
-        ]
+
+        def why(i: int) -> str:
+            if by_others[i] <= by_content[i]:
+                start = "people who touched what you did touched it too"
+                return f"{start} (number {by_others[i]:,} of {m:,})"
+            return f"most like what you touched (number {by_content[i]:,} of {m:,})"
+
+        return place, why
 
     def _mask(self, slots: Slots, unseen: np.ndarray) -> np.ndarray:
         kept = unseen.copy()
