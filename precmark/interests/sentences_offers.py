@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from precmark.interests.privacy import Anonymity
     from precmark.interests.selection import Group
 
+LEAST_CHANGE = 0.005
+"""Share of exposure that is worth a word."""
+
 
 def on_later(after: Later) -> str:
     """Which day the groups are selected on, and how many bought afterwards."""
@@ -310,10 +313,10 @@ def on_attacks(table: pd.DataFrame, by: str) -> str:
     for name, rows in forged.groupby("model", sort=False):
         best = rows.loc[rows.change.idxmax()]
         how = f"{SCENARIOS[best.scenario].replace(chr(10), ' ')} ({best.forged:.0%})"
-        if best.favours == "first":
+        if best.favours == "first" and best.change >= LEAST_CHANGE:
             text += f"The {name} list gives it {best.change:+.1%} after {how}. "
         else:
-            text += f"The {name} list does not yield to any forgery tried. "
+            text += f"The {name} list hardly yields to any forgery tried. "
     left = table.bounded.max()
     return text + (
         f"With the bound it gets at most {left:.0%} in any list and under any attack, since the "
