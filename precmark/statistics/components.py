@@ -251,7 +251,8 @@ def settled_factors(frame: pd.DataFrame, components: Components) -> tuple[Factor
     -------
     factors : Factors or None
         By maximum likelihood where that settles and leaves every variable some variance of its
-        own; else principal factors, fewer where some would load on no variable. None where the variables are too few for any.
+        own; else principal factors, fewer where some would load on no variable. None where the
+        variables are too few for any.
     why : str
         Why the likelihood was not taken; "" where it was.
     """
