@@ -216,7 +216,7 @@ class Understanding:
 
 
 def _all_or_nothing(answer: bool) -> Threshold:
-    """Where validation shows no mistake everything is answered, where it shows no success nothing."""
+    """The threshold where validation shows no mistake, or no success: all answered, or nothing."""
     from precmark.metrics import Threshold
 
     value = 0.0 if answer else float(np.nextafter(1.0, 2.0))
