@@ -120,6 +120,25 @@ def stored(name: str) -> dict[str, Any]:
     return {**record, "tables": {k: pd.DataFrame(t) for k, t in record["tables"].items()}}
 
 
+def records(recompute: bool = False, *, seed: int = 0, cores: int = 2) -> dict[str, dict[str, Any]]:
+    """The stored aggregates of each public set; measured anew where `recompute` asks for it.
+
+    Parameters
+    ----------
+    recompute : bool
+        Needs ``PRECMARK_DATA``, and some minutes.
+    """
+    folder = os.environ.get("PRECMARK_DATA")
+    if not recompute or not folder:
+        return {name: stored(name) for name in SETS if (FOLDER / f"{name}.json").is_file()}
+    made = {}
+    for name, read in SETS.items():
+        found = read(folder)
+        tables = measured(found, seed=seed, cores=cores)
+        made[name] = {"title": found.title, "sizes": sizes(found), "tables": tables}
+    return made
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and store the sets named on the command line, or both."""
     parser = argparse.ArgumentParser(

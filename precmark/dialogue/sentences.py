@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import html
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from precmark.churn.sentences import gap, listed
 from precmark.dialogue.study import MODELS, NETWORKS, Utterances, titles
+
+if TYPE_CHECKING:
+    from precmark.dialogue.conversation import Turn
 
 VERBS = {"first": "better than", "second": "worse than", "neither": "not to be told from"}
 """Whom an interval favours, in words of the first."""
@@ -27,9 +32,9 @@ def with_interval(row: pd.Series) -> str:
 def on_set(found: Utterances) -> str:
     """How many sentences there are and what each part is for."""
     text = (
-        f"{found.title}: **{found.train.intent.nunique()}** intents; {len(found.train):,} sentences "
-        f"to learn from, {len(found.validation):,} to choose epochs, temperature and threshold on, "
-        f"**{len(found.test):,}** for the test"
+        f"{found.title}: **{found.train.intent.nunique()}** intents; {len(found.train):,} "
+        f"sentences to learn from, {len(found.validation):,} to choose epochs, temperature and "
+        f"threshold on, **{len(found.test):,}** for the test"
     )
     if found.familiar is not None:
         text += (
@@ -216,6 +221,32 @@ def answer(shares: pd.DataFrame, against: pd.DataFrame, p99_ms: float) -> str:
         f"; refusing by calibrated confidence keeps {refused.value:.0%} of what is out of scope "
         f"from a wrong answer. A turn takes {p99_ms:.0f} ms at the 99th percentile."
     )
+
+
+def transcript(turns: Sequence[Turn]) -> str:
+    """Turns as Markdown: what was said, what was understood, what was replied.
+
+    What people type is shown as it is: marks of Markdown and HTML have no effect, and what is
+    longer than 160 characters is cut.
+    """
+    parts = []
+    for turn in turns:
+        said = turn.said if len(turn.said) <= 160 else f"{turn.said[:160]} ..."
+        how = "a rule"
+        if turn.heard is not None:
+            how = f"{turn.heard.guess.replace('_', ' ')} {turn.heard.confidence:.2f}"
+            how += ", refused" if turn.heard.intent != turn.heard.guess else ""
+        lines = [harmless(line) for line in turn.reply.split("\n")]
+        reply = "<br>".join(lines)
+        parts.append(
+            f"**Customer:** {harmless(said) or '(nothing)'}\n\n> *{how}; {turn.action}*<br>{reply}"
+        )
+    return "\n\n".join(parts)
+
+
+def harmless(text: str) -> str:
+    """`text` in which no character means anything to Markdown or HTML."""
+    return re.sub(r"([\\`*_{}\[\]#|~$])", r"\\\1", html.escape(text))
 
 
 def family_groups() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -319,6 +320,39 @@ class Shelf:
             str(row.item_id), self._names[i], _text(row, "category"), _text(row, "brand"),
             price, place, "; ".join([*parts, why]),
         )  # fmt: skip
+
+
+def shelf_or_reason(run: Run) -> tuple[Shelf | None, str]:
+    """The shelf of `run`, or None and why there is none."""
+    try:
+        return Shelf.of(run), ""
+    except InputError as error:
+        return None, str(error)
+
+
+def script(shelf: Shelf) -> list[str]:
+    """Lines of a customer who wants something of this shop: its kinds, prices and brands."""
+    kinds = shelf.categories(2)
+    if not kinds:
+        counts = Counter(w for held in shelf._words for w in held & shelf.lexicon.described)
+        kinds = [w for w, _ in counts.most_common(2)]
+    first, second = (*kinds, "something", "something")[:2]
+    prices = shelf.products.price.astype(float) if "price" in shelf.products else pd.Series([])
+    budget = f" under {np.ceil(prices.median()):.0f}" if prices.notna().any() else ""
+    lines = ["hello", "I am looking for a present", f"do you have {first}{budget}?",
+             "I like the second one"]  # fmt: skip
+    lines += ["that is too expensive, do you have a cheaper one?"] if budget else ["show me more"]
+    brands = sorted(shelf.lexicon.brands.values())
+    lines += [f"from {brands[0]}?"] if brands else []
+    lines += [f"and what {second} do people buy most?", "where is my parcel", "i want my money back",
+              "what is the capital of france", "who won the match last night", "thanks, goodbye"]  # fmt: skip
+    return lines
+
+
+BAD_LINES = ("", "   \t  ", "\x00\x07\x1b[31m", "🧻🧻🧻", "أريد منشفة رخيصة", "\u202etxet desrever",
+             "towels " * 1_500, "'; DROP TABLE items; --", "<b>*bold*</b> [x](y)")  # fmt: skip
+"""What no sentence is: nothing, blanks, control codes, emoji, right-to-left, 10,500 characters,
+code."""
 
 
 def plain(name: str) -> str:
