@@ -268,8 +268,11 @@ def jaccard(first: np.ndarray, second: np.ndarray) -> float:
 def clusters(points: np.ndarray, k: int, *, seed: int = 0) -> np.ndarray:
     """k-means clusters of `points`, (n,), from 0."""
     from sklearn.cluster import KMeans
+    from threadpoolctl import threadpool_limits
 
-    return KMeans(k, n_init=2, random_state=seed).fit_predict(points)
+    # a few thousand rows: more threads wait for one another longer than they work
+    with threadpool_limits(limits=1):
+        return KMeans(k, n_init=2, random_state=seed).fit_predict(points)
 
 
 def best_cluster(labels: np.ndarray, inside: np.ndarray) -> float:
@@ -291,6 +294,12 @@ def trial(
                                          made.inside)}  # fmt: skip
 
 
+def _trials(
+    points: np.ndarray, share: float, shift: float, shuffles: int, seeds: list[int]
+) -> list[dict[str, float]]:
+    return [trial(points, share, shift, shuffles=shuffles, seed=seed) for seed in seeds]
+
+
 def sweep(
     points: np.ndarray,
     *,
@@ -299,6 +308,7 @@ def sweep(
     trials: int = 10,
     shuffles: int = 49,
     seed: int = 0,
+    n_jobs: int = 1,
 ) -> pd.DataFrame:
     """How often each method finds segments of each size and difference.
 
@@ -310,6 +320,8 @@ def sweep(
     trials : int
         Plantings each, with seeds of their own.
     shuffles, seed : int
+    n_jobs : int
+        Processes.
 
     Returns
     -------
@@ -317,14 +329,15 @@ def sweep(
         ``method``, ``title``, ``share``, ``shift``, ``trials``, ``found`` (times the Jaccard index
         reached 0.5), ``rate``, ``low``, ``high`` (95 % Wilson), ``jaccard`` (mean).
     """
+    from precmark.churn.processes import in_processes
     from precmark.segments.compare import wilson
 
-    rows = []
-    for shift, share in product(shifts, shares):
-        runs = [
-            trial(points, share, shift, shuffles=shuffles, seed=seed + 1000 * i)
-            for i in range(trials)
-        ]
+    rows, settings = [], list(product(shifts, shares))
+    tasks = [
+        (points, share, shift, shuffles, [seed + 1000 * i for i in range(trials)])
+        for shift, share in settings
+    ]
+    for (shift, share), runs in zip(settings, in_processes(_trials, tasks, n_jobs), strict=True):
         for method, title in METHODS.items():
             reached = np.array([r[method] for r in runs])
             hits = int((reached >= FOUND).sum())

@@ -71,14 +71,18 @@ def horizon_of(span_days: int) -> int:
     return max(7, min(60, span_days // 6))
 
 
-def snapshots(run: Run) -> tuple[list[Snapshot], int]:
+def snapshots(run: Run, *, n_jobs: int = 1) -> tuple[list[Snapshot], int]:
     """Three origins H days apart, the last of which ends with the log, and H.
+
+    `n_jobs` profiles are made at the same time.
 
     Raises
     ------
     InputError
         Where the log is too short for three windows after a first history.
     """
+    from precmark.churn.processes import in_processes
+
     events = run.table("sessions/events", ["user_code", "timestamp", "event"])
     zone = run.source.timezone
     first, last = (
@@ -86,14 +90,21 @@ def snapshots(run: Run) -> tuple[list[Snapshot], int]:
     )
     days = horizon_of((last - first).days + 1)
     origins = rolling_origins(first, last, horizon_days=days)
-    return [_snapshot(run, events, origin, days) for origin in origins], days
+    profiles = in_processes(_profile, [(run, origin) for origin in origins], n_jobs)
+    return [
+        _snapshot(events, profile, origin, days, zone)
+        for origin, profile in zip(origins, profiles, strict=True)
+    ], days
 
 
-def _snapshot(run: Run, events: pd.DataFrame, origin: dt.date, days: int) -> Snapshot:
-    profile = past_profile(run, origin).reset_index(drop=True)
-    start, now, end = (
-        instant(origin + dt.timedelta(days=d), run.source.timezone) for d in (-days, 0, days)
-    )
+def _profile(run: Run, origin: dt.date) -> pd.DataFrame:
+    return past_profile(run, origin).reset_index(drop=True)
+
+
+def _snapshot(
+    events: pd.DataFrame, profile: pd.DataFrame, origin: dt.date, days: int, zone: str
+) -> Snapshot:
+    start, now, end = (instant(origin + dt.timedelta(days=d), zone) for d in (-days, 0, days))
     time, bought = events.timestamp, events.event == "purchase"
     after = (time >= now) & (time < end)
     who = {

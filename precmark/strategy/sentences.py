@@ -127,7 +127,7 @@ def on_coverage(table: pd.DataFrame) -> str:
 def on_stages(found: Portraits, table: pd.DataFrame, verb: str) -> str:
     """How well the stages of a day tell what came after it."""
     rows = table.set_index("group")
-    parts = [f"{r.rate:.0%} of the {g} ({r.customers:,})" for g, r in rows.iterrows()]
+    parts = [f"{r.rate:.0%} of the {g} ({r.customers:,.0f})" for g, r in rows.iterrows()]
     text = f"In the {found.days} days after, {listed(parts)} {verb}. "
     if {"declining", "active"} <= set(rows.index):
         a, d = rows.loc["active"], rows.loc["declining"]
@@ -172,7 +172,7 @@ def on_predictions(found: Predicted) -> str:
         said = f"{listed(better)} beat{'s' if len(better) == 1 else ''} recency alone" if better \
             else "no model beats recency alone by more than chance"  # fmt: skip
         lines.append(
-            f"- **{TASKS[task].capitalize()}** ({row.rate:.1%} of {row.customers:,} customers): "
+            f"- **{TASKS[task].capitalize()}** ({row.rate:.1%} of {row.customers:,.0f} customers): "
             f"area {area.value[best]:.2f} [{area.low[best]:.2f}, {area.high[best]:.2f}] by "
             f"{best}; in average precision {said}."
         )
