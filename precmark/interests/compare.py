@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from precmark.interests.lists import CollaborativeLists, TreeLists, UserUser, VectorLists
+from precmark.metrics.resampling import percentiles
 from precmark.recommend.collaborative import ItemItem, Nmf, Svd
 from precmark.recommend.floors import Again, Popular
 from precmark.recommend.hybrid import HybridRecommender
@@ -20,6 +21,7 @@ from precmark.recommend.shop import interactions
 from precmark.recommend.study import Entry, Periods, fit_all, periods, subset
 
 if TYPE_CHECKING:
+    from precmark.recommend.measures import Drawn
     from precmark.runs import Run
 
 FACTORISATIONS = ("svd", "nmf")
@@ -101,6 +103,27 @@ def duels(
     return pd.concat(tables, ignore_index=True)[columns]
 
 
+class Density(NamedTuple):
+    """What is left of each model that learnt from fewer and fewer users.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        ``model``, ``share``, ``users`` (learnt from), ``interactions``, ``value``, ``low``,
+        ``high`` (nDCG at 10, 95 % over people).
+    losses : pandas.DataFrame
+        ``model``, ``whole``, ``fewest`` (nDCG), ``difference`` (their gap), ``low``, ``high``; the
+        last row, ``"factorised less neighbours"``, is how much more the factorisations lose than
+        the neighbourhoods, on average of each kind.
+    """
+
+    table: pd.DataFrame
+    losses: pd.DataFrame
+
+
+EXTRA_LOSS = "factorised less neighbours"
+
+
 def by_density(
     models: Mapping[str, Entry],
     found: Periods,
@@ -108,38 +131,49 @@ def by_density(
     shares: Sequence[float] = SHARES,
     draws: int = 1000,
     seed: int = 0,
-) -> pd.DataFrame:
+) -> Density:
     """nDCG of `models` that learnt from fewer and fewer users.
 
     Parameters
     ----------
     models : mapping of str to Entry
+        :data:`COLLABORATIVE`.
     found : Periods
         Occasions and their histories stay whole; only what models learn from is thinned.
     shares : sequence of float
         Of the training users, 0 to 1; smaller samples lie within larger ones.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``model``, ``share``, ``users`` (learnt from), ``interactions``, ``value``, ``low``,
-        ``high`` (nDCG at 10, 95 % over people).
     """
     training = found.before_test
     people = np.sort(interactions(training).user_code.unique())
     order = np.random.default_rng(seed).permutation(people)
-    tables = []
+    judged, rows = {}, []
     for share in shares:
         some = order[: max(10, round(share * len(people)))]
         log = training[training.user_code.isin(some)]
-        judged = _judged(fit_all(models, log, found.items), found)
-        table = means(judged, "nDCG", draws=draws, seed=seed).table()
-        known = interactions(log)
-        tables.append(table.rename(columns={"name": "model"}).assign(
-            share=share, users=len(some), interactions=len(known)
-        ))  # fmt: skip
-    columns = ["model", "share", "users", "interactions", "value", "low", "high"]
-    return pd.concat(tables, ignore_index=True)[columns]
+        known = len(interactions(log))
+        for name, each in _judged(fit_all(models, log, found.items), found).items():
+            judged[name, share] = each
+            rows.append((name, share, len(some), known))
+    drawn = means(judged, "nDCG", draws=draws, seed=seed)
+    table = pd.DataFrame(rows, columns=["model", "share", "users", "interactions"])
+    table = pd.concat([table, drawn.table()[["value", "low", "high"]]], axis=1)
+    return Density(table, _losses(drawn, list(models), max(shares), min(shares)))
+
+
+def _losses(drawn: Drawn, models: list[str], most: float, least: float) -> pd.DataFrame:
+    """Each model's loss from the most users to the fewest, and that of one kind less the other."""
+    place = {name: i for i, name in enumerate(drawn.names)}
+    value = {m: (drawn.values[place[m, most]], drawn.values[place[m, least]]) for m in models}
+    rows = [(m, *value[m], *drawn.difference((m, most), (m, least))) for m in models]
+    lost = {m: drawn.draws[place[m, most]] - drawn.draws[place[m, least]] for m in models}
+    kinds = [[m for m in kind if m in models] for kind in (FACTORISATIONS, NEIGHBOURHOODS)]
+    if all(kinds):
+        loss = [np.mean([value[m][0] - value[m][1] for m in kind]) for kind in kinds]
+        draws = np.subtract(*(np.mean([lost[m] for m in kind], axis=0) for kind in kinds))
+        low, high = percentiles(draws)
+        rows.append((EXTRA_LOSS, np.nan, np.nan, loss[0] - loss[1], float(low), float(high)))
+    columns = ["model", "whole", "fewest", "difference", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _judged(fitted: Mapping, found: Periods) -> dict:
@@ -148,18 +182,3 @@ def _judged(fitted: Mapping, found: Periods) -> dict:
         name: judge(lists[name], found.test.targets, found.test.users, model.shop_)
         for name, model in fitted.items()
     }
-
-
-def kept_at(density: pd.DataFrame) -> pd.DataFrame:
-    """What each model keeps of its nDCG where it learnt from the fewest users.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``model``, ``whole``, ``fewest`` (nDCG), ``kept`` (their ratio).
-    """
-    wide = density.pivot(index="model", columns="share", values="value")
-    found = pd.DataFrame({"whole": wide[wide.columns.max()], "fewest": wide[wide.columns.min()]})
-    found = found.reindex(dict.fromkeys(density.model))
-    kept = np.where(found.whole > 0, found.fewest / found.whole.where(found.whole > 0, 1), np.nan)
-    return found.assign(kept=kept).rename_axis("model").reset_index()
