@@ -348,3 +348,59 @@ def test_a_source_without_sales_has_no_panel(tiny_run):
     from precmark.runs import Run
 
     assert "no sales by time and product" in own_panel(Run(tiny_run))
+
+
+def test_what_is_stored_of_online_retail_is_what_linearmodels_finds(real_data, tmp_path):
+    """The panel made again by plain pandas from the normalised log, and fitted elsewhere."""
+    from precmark import adapters
+    from precmark.contract import ingest
+    from precmark.runs import Run, write_card
+    from precmark.sessions import write_sessions
+    from precmark.statistics import reference
+
+    made = ingest(tmp_path, adapters.load("online-retail"))
+    write_card(tmp_path, {"source": made.source, "parameters": {}, "fingerprint": ""})
+    write_sessions(Run(tmp_path))
+    events = Run(tmp_path).table("sessions/events")
+    country = Run(tmp_path).table("contract/users").set_index("user_code").country
+    day = (events.timestamp - events.timestamp.min().normalize()).dt.days
+    events = events.assign(week=day // 7, country=events.user_code.map(country))
+    sold = events[(events.event == "purchase") & (events.value > 0) & events.item_id.notna()]
+    sold = sold[sold.week < (day.max() + 1) // 7].assign(each=np.log(sold.value / sold.quantity))
+    sold["relative"] = sold.each - sold.item_id.map(sold.groupby("item_id").each.median())
+    rows = []
+    for (where, week), part in sold.groupby(["country", "week"]):
+        if week >= 4:
+            before = sold[(sold.country == where) & sold.week.between(week - 4, week - 1)]
+            price = np.average(part.relative, weights=part.value)
+            reach = np.log1p(before.item_id.nunique())
+            rows.append((where, week, np.log(part.value.sum()), reach, price))
+    table = pd.DataFrame(rows, columns=["unit", "week", "sales", "display", "price"])
+    table = table[table.groupby("unit").week.transform("size") >= 2].assign(constant=1.0)
+    table = table.set_index(["unit", "week"])
+    stored = reference.stored()
+    found = stored.panel.coefficients.set_index(["method", "term"])
+    columns = ["constant", "display", "price"]
+    for method, theirs in (
+        ("pooled OLS", PooledOLS(table.sales, table[columns])),
+        ("fixed effects", PanelOLS(table.sales, table[columns], entity_effects=True)),
+        ("random effects", RandomEffects(table.sales, table[columns])),
+    ):
+        fit = theirs.fit(**CLUSTERED)
+        for term in ("display", "price"):
+            row = found.loc[(method, term)]
+            assert row.estimate == pytest.approx(fit.params[term], rel=1e-6)
+            assert row.error == pytest.approx(fit.std_errors[term], rel=1e-6)
+    assert stored.panel.rows == len(table)
+    assert stored.fingerprint == made.checked.fingerprint
+
+
+def test_the_stored_aggregates_are_read_back_as_they_were(tmp_path):
+    from precmark.statistics import reference
+
+    found = reference.stored()
+    again = reference.stored(reference.store(found, tmp_path / "a.json"))
+    pd.testing.assert_frame_equal(again.panel.coefficients, found.panel.coefficients)
+    assert again.spread == found.spread and again.own.columns == ("display", "price")
+    with pytest.raises(InputError, match=r"precmark\.statistics\.reference"):
+        reference.stored(tmp_path / "none.json")

@@ -59,14 +59,14 @@ def two_groups(run: Run, customers: Customers | None) -> TwoGroups | None:
         known = country.notna().to_numpy()
         return _counted(
             rows.outcome[known] == 1, (country == top)[known], f"{customers.rows} from {top}",
-            "all others", customers.outcome, randomised=False,
+            "others", customers.outcome, randomised=False,
         )  # fmt: skip
     for column in customers.columns:
         values = set(rows[column].unique())
         if values == {0.0, 1.0}:
             words = TITLES[column]
             return _counted(
-                rows.outcome == 1, rows[column] == 1, f"{customers.rows} {words}", "all others",
+                rows.outcome == 1, rows[column] == 1, f"{customers.rows} {words}", "others",
                 customers.outcome, randomised=False,
             )  # fmt: skip
     return None

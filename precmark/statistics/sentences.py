@@ -344,15 +344,27 @@ def on_throughput(stages: pd.DataFrame, batches: pd.DataFrame) -> str:
     names = {"check": "checking and normalising", "sessions": "finding visits",
              "columns": "making columns", "score": "scoring"}  # fmt: skip
     middle = batches.rows_a_second.median()
-    return (
+    text = (
         f"{len(batches)} batches of {batches['rows'].median():,.0f} rows took "
         f"{batches.seconds.sum():.0f} s: a median of **{middle:,.0f} rows** and "
         f"{batches.megabytes_a_second.median():.2f} MB a second, from {slow:,.0f} to {fast:,.0f} "
-        f"rows. {share.max():.0%} of the time goes into {names[share.idxmax()]}. Of the rows "
-        f"sent, {batches.efficiency.min():.1%} or more arrive in the visits of every batch "
-        f"({batches.efficiency.mean():.1%} on average); the rest are robots'. Small batches pay "
-        "mostly for starting each step, so larger ones are faster by the row."
+        f"rows. {share.max():.0%} of the time goes into {names[share.idxmax()]}. "
     )
+    if batches.efficiency.min() >= 1:
+        text += "Every row sent arrives in a visit. "
+    else:
+        text += (
+            f"Of the rows sent, {batches.efficiency.mean():.1%} arrive in visits of people "
+            f"({batches.efficiency.min():.1%} in the worst batch); the others are set aside or "
+            "robots'. "
+        )
+    tie = np.corrcoef(np.log(batches["rows"]), np.log(batches.rows_a_second))[0, 1]
+    if len(batches) > 2 and tie > 0.3:
+        text += (
+            "Larger batches are faster by the row (their logarithms correlate at "
+            f"{tie:.2f}): every step has a price of its own to start."
+        )
+    return text.strip()
 
 
 def answer(

@@ -13,6 +13,18 @@ from precmark.statistics.study import Worlds
 NO_BODY = "the copy at hand has its caption, not its values"
 
 
+def table_of(table: pd.DataFrame, *, precision: int = 3):
+    """`table` styled for a page: numbers rounded, p values below 0.001 said to be so.
+
+    The hypotheses of tests (``null``) are left to the prose; returns a pandas Styler.
+    """
+    shown = table.drop(columns="null", errors="ignore")
+    style = shown.style.hide().format(precision=precision, thousands=",")
+    if "p" in shown:
+        style = style.format({"p": lambda p: "< 0.001" if p < 0.001 else f"{p:.3f}"})
+    return style
+
+
 def _figure(key: str, form: str) -> str:
     return form.format(paper("company_h", key))
 
