@@ -140,6 +140,18 @@ def test_paraphrases_are_written_apart_from_the_training_utterances(rows):
     assert shares.mean() < 0.4
 
 
+def test_the_first_paraphrases_of_an_intent_are_further_from_training_than_the_last(rows):
+    train = [row["text"] for row in rows if row["part"] == "train"]
+    own = defaultdict(list)
+    for row in rows:
+        if row["part"] == "paraphrase":
+            own[row["intent"]].append(row["text"])
+    assert {len(texts) for texts in own.values()} == {20}
+    hard = nearest([text for texts in own.values() for text in texts[:13]], train)
+    plain = nearest([text for texts in own.values() for text in texts[13:]], train)
+    assert hard.mean() + 0.1 < plain.mean()
+
+
 def test_what_is_out_of_scope_is_not_said_in_any_intent(rows):
     outside = [row["text"] for row in rows if row["part"] == "out_of_scope"]
     inside = [row["text"] for row in rows if row["part"] != "out_of_scope"]
