@@ -165,7 +165,7 @@ def half(after):
     facts = privacy.facts(profile)
     spending = privacy.money_bands(profile.monetary)
     return SimpleNamespace(
-        found=found, market=market, results=results,
+        found=found, market=market, asked=asked, results=results,
         compared=feedback.compared(results, asked, draws=DRAWS),
         arrived=coldstart.newcomers(
             found, pd.DataFrame({"user_code": range(150), "country": ["GB", "CN"] * 75}),
@@ -217,7 +217,13 @@ def test_sentences_quote_the_numbers_of_their_tables(half, judged, after):
     text = sentences_offers.on_feedback(half.compared)
     assert all(f"{v:.1%}" in text for n, v in rows.value.items() if n.startswith("sinks after")
                and "lot" not in n and "," not in n)  # fmt: skip
-    assert "by lot" in sentences_offers.on_lot(half.compared)
+    lots = feedback.by_lot(half.results, half.asked, draws=DRAWS).iloc[:2]
+    assert lots.policy.tolist() == ["sinks after 2 by lot", "sinks after 2"]
+    apart = half.results["sinks after 2"].found - half.results["sinks after 2 by lot"].found
+    assert lots.difference.iloc[1] == pytest.approx(apart.mean())
+    assert f"{lots.value.iloc[0]:.1%}" in sentences_offers.on_lot(lots)
+    assert feedback.by_lot({"a": half.results["nothing sinks"]}, half.asked).empty
+    assert sentences_offers.on_lot(pd.DataFrame()) == ""
     assert "kinds" in sentences_offers.on_narrowing(half.compared)
     bare = half.compared[half.compared.measure == "found"]
     assert "nothing can be said of variety" in sentences_offers.on_narrowing(bare)
@@ -245,7 +251,10 @@ def test_exposure_is_called_by_its_interval(low, high, word):
         {"group": ["x", "y"], "ratio": [(low + high) / 2, 1.0], "low": [low, 0.9],
          "high": [high, 1.1], "says": ["pushed" if low > 1 else "held back", "neutral"]}
     )  # fmt: skip
-    assert word in sentences_offers.on_exposure(table, "brand")
+    said = sentences_offers.on_exposure(table, "brand")
+    assert word in said and "this says little" in said
+    many = pd.concat([table.iloc[:1]] * 5)
+    assert "Nobody was paid" in sentences_offers.on_exposure(many, "brand")
     quiet = sentences_offers.on_exposure(table.iloc[1:], "brand")
     assert "within what chance allows" in quiet
 

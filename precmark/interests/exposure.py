@@ -15,7 +15,7 @@ import pandas as pd
 
 from precmark.errors import InputError, Problem
 from precmark.metrics.resampling import percentiles, user_weights
-from precmark.recommend.content import PRICE_BANDS
+from precmark.recommend.content import PRICE_BANDS, price_bands
 from precmark.recommend.measures import K
 from precmark.recommend.shop import histories_of
 
@@ -94,8 +94,7 @@ def _column(shop: Shop, by: str) -> pd.Series | None:
     if by == "band of price":
         if "price" not in items or items.price.notna().sum() < PRICE_BANDS:
             return None
-        band = pd.qcut(items.price.rank(method="first"), PRICE_BANDS, labels=False) + 1
-        return band.map("band {:.0f}".format).where(items.price.notna(), "not stated")
+        return price_bands(items.price).fillna("not stated")
     if by not in items or items[by].isna().all():
         return None
     return items[by].astype(object).where(items[by].notna(), "not stated").map(str)

@@ -34,6 +34,9 @@ MOST_USERS = 300
 PATIENCE = (1, 2, 3, 5)
 """n: pages on which an offer may stand without a click before it sinks."""
 
+LOT = " by lot"
+"""How a policy that sinks offers by lot ends in words."""
+
 
 @dataclass(frozen=True)
 class ClickModel:
@@ -76,7 +79,7 @@ class Policy:
     def title(self) -> str:
         """In words."""
         what = "nothing sinks" if self.patience is None else f"sinks after {self.patience}"
-        what += " by lot" if self.by_lot else ""
+        what += LOT if self.by_lot else ""
         return what + (", learns" if self.learns else "")
 
 
@@ -279,6 +282,21 @@ def fewer(asked: Occasions, most: int = MOST_USERS, *, seed: int = 0) -> Occasio
     kept = np.zeros(len(asked), dtype=bool)
     kept[np.random.default_rng(seed).choice(len(asked), most, replace=False)] = True
     return subset(asked, kept)
+
+
+def by_lot(
+    results: Mapping[str, Shown], asked: Occasions, *, draws: int = 1000, seed: int = 0
+) -> pd.DataFrame:
+    """Sinking what nobody clicked less sinking as many by lot, as :func:`compared` returns it.
+
+    Two rows a measure, the policy by lot first; empty where `results` hold no such pair.
+    """
+    lot = next((name for name in results if name.endswith(LOT)), None)
+    same = lot.removesuffix(LOT) if lot else None
+    if same not in results:
+        return pd.DataFrame()
+    pair = {name: results[name] for name in (lot, same)}
+    return compared(pair, asked, draws=draws, seed=seed)
 
 
 def compared(

@@ -130,21 +130,25 @@ def pages_of(policy: str) -> str:
 
 
 def on_lot(table: pd.DataFrame) -> str:
-    """Sinking what nobody clicks, beside sinking as many by lot."""
-    rows = table[table.measure == "found"].set_index("policy")
-    lot = next((p for p in rows.index if p.endswith("by lot")), None)
-    if lot is None:
+    """Sinking what nobody clicks, beside sinking as many by lot.
+
+    `table` is that of :func:`precmark.interests.feedback.by_lot`.
+    """
+    if table.empty:
         return ""
-    same = lot.removesuffix(" by lot")
-    a, b = rows.loc[same], rows.loc[lot]
-    near = abs(a.value - b.value) < max(a.high - a.low, b.high - b.low) / 2
+    lot, same = (row for _, row in table[table.measure == "found"].iterrows())
     text = (
-        f"As many offers sunk by lot find {b.value:.1%}, those that nobody clicked {a.value:.1%}. "
+        f"As many offers sunk by lot find {lot.value:.1%}, those that nobody clicked "
+        f"{same.value:.1%} ({_points(same)} points). "
     )
-    return text + (
-        "So it is the change of page that matters here, not which offers leave it."
-        if near
-        else "Which offers leave the page matters, then."
+    return (
+        text
+        + {
+            "first": "Which offers leave the page matters: a missing click says something.",
+            "second": "Lots do better: a missing click here says less than chance.",
+            "neither": "So it is the change of page that counts, as far as the data show, and not "
+            "which offers leave it.",
+        }[same.favours]
     )
 
 
@@ -275,7 +279,14 @@ def on_exposure(table: pd.DataFrame, by: str) -> str:
                 f"{len(rows)} of {len(table)} groups get {word} than their share, *{most.group}* "
                 f"{most.ratio:.2f} times it [{most.low:.2f}, {most.high:.2f}]"
             )
-    return f"By {by}, {'; '.join(text)}. Nobody was paid: this is what learning from clicks does."
+    chance = 0.05 * len(table)
+    few = len(pushed) + len(held) <= 2 * max(chance, 0.5)
+    return f"By {by}, {'; '.join(text)}. " + (
+        f"Of {len(table)} intervals about {chance:.1g} would miss 1 by chance alone, so this says "
+        "little."
+        if few
+        else "Nobody was paid: lists that learn from what was touched do this by themselves."
+    )
 
 
 def on_bounds(tables: Mapping[str, pd.DataFrame]) -> str:
