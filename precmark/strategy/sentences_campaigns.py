@@ -42,8 +42,7 @@ def on_response(found: Response) -> str:
     if found.alike:
         return text + (
             "Within a kind of visitor, channels and hours differ **no more than luck makes "
-            "them**: "
-            "whatever the best cells show, the estimate for each is its kind's."
+            "them**: whatever the best cells show, the estimate for each is its kind's."
         )
     return text + (
         f"Within a kind of visitor the cells differ somewhat: the kind's rate weighs as much as "
@@ -62,9 +61,8 @@ def on_plans(early: pd.DataFrame, later: pd.DataFrame, best: Plan, budget: float
     wins = (rows.gain_low > 0).sum()
     text = (
         f"For a budget of {budget:,.0f} the linear programme expects **{promised:,.1f}** "
-        "buyers; at "
-        f"the rates of the later log, which it did not see, it is {kept:,.1f}. There it brings "
-        f"{listed(parts)}. One more unit of budget would bring {best.next_unit:.4f} buyers. "
+        f"buyers; at the rates of the later log, which it did not see, it is {kept:,.1f}. There it "
+        f"brings {listed(parts)}. One more unit of budget would bring {best.next_unit:.4f} buyers. "
     )
     if wins == len(rows):
         return text + "Both differences are beyond chance, at the prices that were assumed."
@@ -112,12 +110,10 @@ def on_reach(table: pd.DataFrame, margin: float) -> str:
     least = spoken.loc[spoken.break_even.idxmin()]
     return text + (
         f"At a margin of {margin:.0%}, and if every buyer uses the offer, *{worst.rule}* pays "
-        "once it "
-        f"lifts the {worst.base:.1%} who buy anyway by {100 * worst.break_even:.1f} percentage "
-        f"points, "
+        f"once it lifts the {worst.base:.1%} who buy anyway by {100 * worst.break_even:.1f} "
+        "percentage points, "
         f"*{least.rule}* by {100 * least.break_even:.1f}. Discounts to those who buy anyway "
-        "are what "
-        "it costs: who buys more, costs more."
+        "are what it costs: who buys more, costs more."
     )
 
 
@@ -133,8 +129,7 @@ def on_rules(table: pd.DataFrame) -> str:
         text = "No rule pays for itself in any world. "
     text += (
         f"All rules together pay in {worlds_text(paying['all rules'])}, a coupon for everybody "
-        "in "
-        f"{worlds_text(paying['everybody'])}. "
+        f"in {worlds_text(paying['everybody'])}. "
     )
     better = [w for w in wide if wide.loc["all rules", w] > wide.loc["everybody", w]]
     worlds = [w for w in better if w != _NO_EFFECT]
@@ -168,9 +163,8 @@ def on_holdouts(table: pd.DataFrame, world: str) -> str:
         best = rules.loc[rules.found.idxmax()]
         text += (
             f"Of the single rules *{best.rule}* comes nearest ({best.found:.0%} of the "
-            "trials); to be "
-            f"sure four times in five it takes {best.needed:,.0f} moments with and as many "
-            "without "
+            f"trials); to be sure four times in five it takes {best.needed:,.0f} moments with and "
+            "as many without "
             "the offer. "
         )
     if whole.found >= 0.8:
@@ -187,8 +181,7 @@ def on_homes(table: pd.DataFrame) -> str:
     cheap, dear = table.iloc[0], table.iloc[-1]
     return (
         f"A rise of {rise.growth:.0%} is {rise.a_month:.1%} a month. At the lowest price that "
-        "the "
-        f"paper prints for a home, {rise.first:g} million are {cheap['first']:.1f} homes and "
+        f"the paper prints for a home, {rise.first:g} million are {cheap['first']:.1f} homes and "
         f"{rise.last:g} million {cheap['last']:.1f}; at the highest budget, "
         f"{dear['first']:.1f} and "
         f"{dear['last']:.1f}. **{round(cheap['first'])} sales against {round(cheap['last'])} are "
@@ -213,8 +206,7 @@ def on_windows(table: pd.DataFrame, title: str) -> str:
         f"Of the {len(table):,} days on which {MONTHS} months can begin in {title}, "
         f"{rises:.0%} show "
         f"a rise from the first to the last month, and **{share:.0%}** one of {printed:.0%} or "
-        "more, "
-        f"the largest {table.rise.max():.0%}. None is due to the paper's strategy. "
+        f"more, the largest {table.rise.max():.0%}. None is due to the paper's strategy. "
     )
     if share > 0.05:
         return text + "By this measure a rise as printed is nothing unusual."
@@ -231,9 +223,9 @@ def on_ways(table: pd.DataFrame) -> str:
     for way in WAYS:
         row, planted = at.loc[(none, way)], at.loc[(some, way)]
         lines.append(
-            f'- *{way}*: finds {percent(row.effect)} where nothing was planted and says "it rose" in '
-            f"{row.says:.0%} of the trials; {percent(planted.effect)} and {planted.says:.0%} where "
-            f"{some:.0%} was planted."
+            f'- *{way}*: finds {percent(row.effect)} where nothing was planted and says "it rose" '
+            f"in {row.says:.0%} of the trials; {percent(planted.effect)} and {planted.says:.0%} "
+            f"where {some:.0%} was planted."
         )
     control = at.loc[(none, WAYS[-1])], at.loc[(some, WAYS[-1])]
     text = "\n".join(lines)
@@ -258,11 +250,9 @@ def on_placebos(table: pd.DataFrame, p_value: float) -> str:
         return "The time before the campaign is too short for any placebo date."
     return (
         f"Of the {len(placebo)} placebo dates {placebo.found.mean():.0%} have an interval that "
-        "leaves "
-        f"out zero, where one in twenty should. The campaign's own first weeks show "
-        f"{percent(real.effect)} [{percent(real.low)}, {percent(real.high)}]; as large an effect, up or "
-        "down, "
-        f"comes at {p_value:.0%} of all dates, its own among them."
+        "leaves out zero, where one in twenty should. The campaign's own first weeks show "
+        f"{percent(real.effect)} [{percent(real.low)}, {percent(real.high)}]; as large an effect, "
+        f"up or down, comes at {p_value:.0%} of all dates, its own among them."
     )
 
 
