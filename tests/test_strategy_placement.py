@@ -129,7 +129,7 @@ def test_an_infeasible_budget_names_the_limits_and_the_least_budget():
         allocate(m, np.full(3, 0.1), 5.0, Limits(least={"c0": 4.0, "c1": 3.0}))
     assert "need a budget of 7.0" in str(error.value)
     assert "it lacks 2.0" in str(error.value)
-    with pytest.raises(InputError, match="500 contacts.*it lacks 470"):
+    with pytest.raises(InputError, match=r"500 contacts.*it lacks 470"):
         allocate(m, np.full(3, 0.1), 50.0, Limits(reach={"first visit": 500}))
 
 
