@@ -184,6 +184,8 @@ def rarity(records: pd.DataFrame, pairs: np.ndarray, agreed: np.ndarray) -> np.n
     found = np.zeros(len(pairs))
     for field in ("name", "town"):
         words = records[field].dropna().str.split(" ")
+        if words.empty:
+            continue
         share = words.explode().value_counts(normalize=True)
         mean = np.log((share**2).sum())
         each = np.zeros(len(records))
