@@ -44,7 +44,7 @@ def shrinkage(cells: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     top = float(cells.rate.max())
     ax.plot([0, top], [0, top], label="as counted", **_NONE)
     for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axis.set_major_formatter(PercentFormatter(1))
     ax.set_ylim(0, 1.25 * top)
     ax.set_xlabel("buyers a visit, as counted in the cell")
     ax.set_ylabel("as estimated")
@@ -70,7 +70,7 @@ def money(market: Market, made: Sequence[Plan]) -> tuple[Figure, pd.DataFrame]:
             rows += [(plan.name, kind, n, float(v)) for n, v in share.items()]
         ax.set_yticks(range(len(names)), [n.replace("_", " ") for n in names], fontsize=8.5)
         ax.set_ylim(len(names) - 0.5, -0.5)
-        ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        ax.xaxis.set_major_formatter(PercentFormatter(1))
         title = {"channel": "channel", "slot": "local time", "segment": "visitor"}[kind]
         ax.set_title(title, fontsize=9.5)
         ax.grid(axis="y", visible=False)
@@ -123,7 +123,7 @@ def planted_rates(summary: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     for ax in axes:
         ax.set_xlabel("spread of true rates between cells")
         for axis in (ax.xaxis, ax.yaxis):
-            axis.set_major_formatter(PercentFormatter(1, decimals=0))
+            axis.set_major_formatter(PercentFormatter(1))
     legend_below(fig, axes[0])
     return fig, summary
 
@@ -170,7 +170,7 @@ def holdout(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     ticks = [f"{r.rule}\n({r.offered:,} and {r.held_out:,})" for r in table.itertuples()]
     ax.set_yticks(at, ticks, fontsize=8.5)
     ax.set_ylim(len(table) - 0.5, -0.5)
-    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.xaxis.set_major_formatter(PercentFormatter(1))
     ax.set_xlabel("purchases more with the offer, percentage points")
     legend_below(fig, ax)
     return fig, table
@@ -195,7 +195,7 @@ def free_rises(found: pd.DataFrame, printed: float) -> tuple[Figure, pd.DataFram
     ax.axvline(0, **_NONE)
     low = min(-0.3, float(shown.min()) - 0.1)
     ax.set_xlim(low, max(0.8, float(shown.max()) + 0.1))
-    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.xaxis.set_major_formatter(PercentFormatter(1))
     ax.set_xlabel("fifth month against first (30 days each)")
     ax.set_ylabel("days to begin on")
     legend_below(fig, ax)
@@ -257,7 +257,7 @@ def _percent_within(ax: Axes, rows: pd.DataFrame) -> None:
     """Percent on the x axis, cut at 200 % where a wild way would squeeze all others."""
     low, high = float(rows.least.min()), float(rows.most.max())
     ax.set_xlim(max(-1.5, min(-0.2, low - 0.1)), min(2.0, max(0.6, high + 0.1)))
-    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.xaxis.set_major_formatter(PercentFormatter(1))
     ax.set_xlabel("effect on sales")
 
 
@@ -278,7 +278,7 @@ def placebo_dates(table: pd.DataFrame, weeks: Weeks) -> tuple[Figure, pd.DataFra
             ax, rows.week, rows.effect, rows.low, rows.high, i=i, horizontal=False, label=label
         )
     ax.axhline(0, **_NONE)
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.yaxis.set_major_formatter(PercentFormatter(1))
     ax.set_ylabel("effect, of the mean before")
     ax.tick_params(axis="x", labelsize=8.5)
     legend_below(fig, ax)

@@ -31,6 +31,9 @@ CELL = ["channel", "slot", "segment"]
 MOST_CONCENTRATION = 1e6
 """Where the likelihood still rises here, the cells differ no more than luck makes them."""
 
+LEAST_BUYERS = 30
+"""Fewer in the log leave no rate to plan with, or none to judge by."""
+
 _LEAST_CHANNEL = 0.01
 
 
@@ -89,6 +92,16 @@ def cells_of(visits: pd.DataFrame) -> pd.DataFrame:
     """
     by = visits.groupby(CELL, observed=True).bought
     return by.agg(contacts="size", buyers="sum").reset_index()
+
+
+def too_few(visits: pd.DataFrame) -> str:
+    """Why no budget can be planned from `visits`, in words; empty where one can."""
+    buyers = int(visits.bought.sum())
+    if buyers >= LEAST_BUYERS:
+        return ""
+    return (
+        f"only {buyers:,} visits buy, and {LEAST_BUYERS} are needed to plan a budget and judge it"
+    )
 
 
 def by_time(visits: pd.DataFrame, *, share: float = 0.6) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -96,7 +96,7 @@ def on_planted(summary: pd.DataFrame) -> str:
 
 def on_reach(table: pd.DataFrame, margin: float) -> str:
     """Whom the rules reach, and how large an effect would have to be."""
-    spoken = table[table.offers > 0]
+    spoken = table[(table.offers > 0) & (table.base > 0)]
     silent = table[table.offers == 0]
     text = f"The rules make {table.offers.sum():,} offers and hold {table.held_out.sum():,} back. "
     if len(silent):

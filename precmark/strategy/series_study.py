@@ -26,6 +26,9 @@ WAYS = (
 
 WEEKS_A_YEAR = 365.25 / 7
 WEEKS_A_MONTH = 365.25 / 12 / 7
+LEAST_SALES, LEAST_USERS = 40, 20
+"""Fewer visits with sales on either side, or fewer users, leave a half with hardly any."""
+
 AFTER_SHARE = 0.4
 """Share of the log's weeks that the planted campaign lasts: about five months of a year."""
 
@@ -79,6 +82,22 @@ def weeks_of(run: Run) -> Weeks:
     kept = (week >= 0) & (week < weeks) & (money != 0)
     start = origin + pd.to_timedelta(7 * np.arange(weeks), unit="D")
     return Weeks(start, visits.user_code.to_numpy()[kept], week[kept], money[kept], at)
+
+
+def too_few(run: Run) -> str:
+    """Why no campaign can be planted in the log of `run`, in words; empty where one can."""
+    try:
+        weeks = weeks_of(run)
+    except InputError as error:
+        return str(error)
+    before = weeks.week < weeks.at
+    least = min(before.sum(), (~before).sum())
+    if least < LEAST_SALES or len(np.unique(weeks.user)) < LEAST_USERS:
+        return (
+            f"the log holds {least:,} visits with sales on one side of the campaign's start, and "
+            f"{len(np.unique(weeks.user)):,} users; {LEAST_SALES} and {LEAST_USERS} are needed"
+        )
+    return ""
 
 
 def plant(
