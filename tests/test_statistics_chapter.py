@@ -27,6 +27,7 @@ from precmark.statistics import (
     outlet_accuracy,
     outlet_customers,
     own_panel,
+    panel_sentences,
     paper_tables,
     sentences,
     spread_of,
@@ -275,7 +276,7 @@ def test_every_table_and_figure_of_the_paper_has_a_row_with_ours_or_a_reason(wor
 
 
 def test_what_is_said_of_worlds_follows_from_the_intervals(worlds):
-    said = sentences.on_worlds(worlds).split("\n")
+    said = panel_sentences.on_worlds(worlds).split("\n")
     rows = worlds.coefficients[worlds.coefficients.term == "display"]
     for line, (_, r) in zip(said, rows.groupby("world", sort=False), strict=True):
         holds = r.method[(r.low <= r.truth) & (r.truth <= r.high)]

@@ -178,10 +178,12 @@ def power_curve(
 def kinds(table: pd.DataFrame, titles: Mapping[str, str]) -> tuple[Figure, pd.DataFrame]:
     """Units on display and sold a store and month by kind of store, a row of panels a world.
 
+    Under each kind stands its share of the stores.
+
     Parameters
     ----------
     table : pandas.DataFrame
-        ``world``, ``by``, ``kind``, ``display``, ``sales`` (see ``Worlds.kinds``).
+        ``world``, ``by``, ``kind``, ``share``, ``display``, ``sales`` (see ``Worlds.kinds``).
     titles : mapping of world to words
     """
     worlds, groups = list(titles), list(table.by.unique())
@@ -196,7 +198,8 @@ def kinds(table: pd.DataFrame, titles: Mapping[str, str]) -> tuple[Figure, pd.Da
             ax.bar(x + 0.2, r.sales, 0.4, color=figures.COLOURS[1], hatch="//",
                    edgecolor="white", label="sold")  # fmt: skip
             names = [
-                k.replace("shopping ", "shopping\n").replace("else", "else-\n") for k in r.kind
+                k.replace("shopping ", "shopping\n").replace("else", "else-\n") + f"\n{share:.0%}"
+                for k, share in zip(r.kind, r.share, strict=True)
             ]
             ax.set_xticks(x, names, fontsize=7.5)
             ax.grid(axis="x", visible=False)

@@ -193,7 +193,6 @@ def factor_analysis(
     Company H, formula (21); Kaiser 1958, The varimax criterion, doi:10.1007/BF02289233; Kaiser
     1974, An index of factorial simplicity, doi:10.1007/BF02291575.
     """
-    from statsmodels.multivariate.factor import Factor
     from statsmodels.multivariate.factor_rotation import rotate_factors
 
     columns = tuple(columns)
@@ -212,15 +211,7 @@ def factor_analysis(
         raise InputError(problems)
     X = regressors(frame, columns)
     correlation = np.corrcoef(X, rowvar=False)
-    if method == LIKELIHOOD:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            fitted = Factor(corr=correlation, n_factor=factors, nobs=len(X), method="ml").fit()
-        converged = not any("converge" in str(w.message) for w in caught)
-        unrotated, uniqueness = np.array(fitted.loadings_no_rot), np.array(fitted.uniqueness)
-    else:
-        unrotated, converged = _principal_factors(correlation, factors), True
-        uniqueness = 1 - (unrotated**2).sum(axis=1)
+    unrotated, uniqueness, converged = _unrotated(correlation, factors, len(X), method)
     loadings = rotate_factors(unrotated, rotation)[0] if factors > 1 else unrotated.copy()
     order = np.argsort(-(loadings**2).sum(axis=0), kind="stable")
     loadings = loadings[:, order]
@@ -233,6 +224,22 @@ def factor_analysis(
         tuple(c for c, u in zip(columns, uniqueness, strict=True) if u < HEYWOOD),
         converged=converged,
     )  # fmt: skip
+
+
+def _unrotated(
+    correlation: np.ndarray, factors: int, n: int, method: str
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Loadings, what is each variable's own, and whether the fit settled."""
+    from statsmodels.multivariate.factor import Factor
+
+    if method == PRINCIPAL:
+        loadings = _principal_factors(correlation, factors)
+        return loadings, 1 - (loadings**2).sum(axis=1), True
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fitted = Factor(corr=correlation, n_factor=factors, nobs=n, method="ml").fit()
+    settled = not any("converge" in str(w.message) for w in caught)
+    return np.array(fitted.loadings_no_rot), np.array(fitted.uniqueness), settled
 
 
 def _principal_factors(correlation: np.ndarray, k: int) -> np.ndarray:

@@ -12,12 +12,11 @@ from precmark.claims import paper
 from precmark.statistics.accuracy import Spread, customers_for_range
 from precmark.statistics.components import Components, Factors
 from precmark.statistics.customers import TITLES, Customers
-from precmark.statistics.diagnostics import FEW_UNITS
 from precmark.statistics.groups import TwoGroups
 from precmark.statistics.logistic import LogisticReport
-from precmark.statistics.own_panel import OwnPanel
+from precmark.statistics.pairs import Pairs
 from precmark.statistics.proportions import TwoProportions
-from precmark.statistics.study import PanelStudy, Worlds
+from precmark.statistics.study import Worlds
 from precmark.statistics.variables import VariableClusters
 
 LEAST_KMO = 0.5
@@ -95,6 +94,15 @@ def on_logistic(report: LogisticReport) -> str:
     return text.strip()
 
 
+def on_later(report: LogisticReport, later: Pairs) -> str:
+    """C on rows that the fit never saw, beside that of the fit."""
+    gap = report.pairs.c - later.c
+    text = f"On the later part, which the fit never saw, C is **{later.c:.3f}**"
+    if gap > 0.02:
+        return text + f", {gap:.3f} less than on the rows that it was fitted to: that one flatters."
+    return text + ": what the fit found holds later."
+
+
 def on_separation(report: LogisticReport) -> str:
     """Whether separation was found, by what, and what the penalised likelihood answers."""
     kind = report.separation.kind
@@ -162,8 +170,9 @@ def on_factors(factors: Factors, why: str) -> str:
         )
     if why:
         text += (
-            f"With as many factors as lie above chance the likelihood {why}: some variables here "
-            "are all but sums of others. Principal factors are shown instead. "
+            f"With as many factors as lie above chance the likelihood {why}, "
+            "as it does where variables are nearly sums of others. Principal factors are shown "
+            "instead. "
         )
     for j in range(factors.loadings.shape[1]):
         heavy = np.flatnonzero(np.abs(factors.loadings[:, j]) >= 0.5)
@@ -204,109 +213,14 @@ def on_two(groups: TwoGroups, found: TwoProportions, power_now: float, least: fl
     return text
 
 
-def on_kinds(worlds: Worlds) -> str:
-    """How alike the tables of two opposite worlds are."""
-    wide = worlds.kinds.pivot_table(index=["by", "kind"], columns="world", values="sales")
-    gap = (wide["display_sells"] - wide["display_idle"]).abs() / wide["display_sells"]
-    stars = worlds.kinds[(worlds.kinds.by == "stars")]
-    agree = stars.groupby("world").apply(
-        lambda r: np.corrcoef(r.display, r.sales)[0, 1], include_groups=False
-    )
-    return (
-        f"Between a world in which display sells and one in which it sells nothing, no kind of "
-        f"store differs by more than {gap.max():.0%} in sales. Over the five kinds of stars "
-        f"display and sales correlate at {agree['display_sells']:.3f} and "
-        f"{agree['display_idle']:.3f}. "
-        "Averages by kind of store cannot tell the two worlds apart."
-    )
-
-
-def on_worlds(worlds: Worlds) -> str:
-    """What each method makes of display in each world, against what is true."""
-    from precmark.statistics.outlets import WORLDS
-
-    rows = worlds.coefficients[worlds.coefficients.term == "display"]
-    lines = []
-    for world, r in rows.groupby("world", sort=False):
-        r = r.set_index("method")
-        truth = r.truth.iloc[0]
-        holds = (r.low <= truth) & (truth <= r.high)
-        right, wrong = list(r.index[holds]), list(r.index[~holds])
-        text = f"- *{WORLDS[world].title}* (true effect {truth:.2f}): "
-        text += f"the intervals of {listed(right)} hold it" if right else "no interval holds it"
-        if right and wrong:
-            text += f", those of {listed(wrong)} do not"
-        text += (
-            f". Pooled OLS says {interval(r.loc['pooled OLS'])}, fixed effects "
-            f"{interval(r.loc['fixed effects'])}."
-        )
-        lines.append(text)
-    return "\n".join(lines)
-
-
-def on_tests(tests: pd.DataFrame, units: int) -> str:
-    """What the diagnostics say, and what follows for the standard errors."""
-    p = tests.set_index("test").p
-    levels = p[["Hausman", "Mundlak, clustered"]].dropna()
-    parts = []
-    if (levels < 0.05).all():
-        parts.append("Hausman and Mundlak reject: levels go with the columns, so random effects "
-                     "and pooled least squares are biased")  # fmt: skip
-    elif (levels >= 0.05).all():
-        parts.append("neither Hausman nor Mundlak can show that levels go with the columns")
-    else:
-        parts.append("Hausman and Mundlak disagree; the second is the one that allows for errors "
-                     "of unequal width")  # fmt: skip
-    uneven = p["Breusch-Pagan"] < 0.05
-    serial = p["Wooldridge"] < 0.05
-    if uneven or serial:
-        why = [w for w, yes in (("of unequal width", uneven), ("tied from week to week", serial))
-               if yes]  # fmt: skip
-        parts.append(f"errors are {listed(why)}, which is why they are clustered by unit")
-    else:
-        parts.append("errors look independent and alike; clustering costs little then")
-    text = "; ".join(parts)
-    text = text[0].upper() + text[1:] + "."
-    if units < FEW_UNITS:
-        text += (
-            f" With {units} units the clustered errors lean low: intervals are somewhat too narrow."
-        )
-    return text
-
-
-def on_own(own: OwnPanel, study: PanelStudy) -> str:
-    """The run's own panel: what the methods say of each column, and what is missing."""
-    text = (
-        f"{study.rows:,} rows, {study.units} {own.units}, {study.periods} weeks. {own.words} "
-        + (f"Not recorded, and so left out: {own.missing}. " if own.missing else "")
-    )
-    wide = study.coefficients.set_index(["method", "term"])
-    for column in own.columns:
-        if ("fixed effects", column) not in wide.index:
-            continue
-        ols = wide.loc[("pooled OLS", column)]
-        two = wide.loc[
-            ("two-way fixed effects", column)
-            if ("two-way fixed effects", column) in wide.index
-            else ("fixed effects", column)
-        ]
-        signs = [0 if r.low <= 0 <= r.high else int(np.sign(r.estimate)) for r in (ols, two)]
-        words = {0: "nothing that can be told from zero", 1: "more", -1: "less"}
-        text += (
-            f"For *{column}*, pooled OLS says {words[signs[0]]} ({interval(ols)}), and with levels "
-            f"of units and weeks held {words[signs[1]]} ({interval(two)}). "
-        )
-    return text.strip()
-
-
 def on_accuracy(name: str, spread: Spread) -> str:
     """One set of outlets: its range, against the constant answer and against chance."""
     low, high = spread.chance_least, spread.chance_most
     text = (
-        f"*{name}*: {spread.customers:,} customers at {spread.outlets} outlets, accuracy "
-        f"{spread.accuracy:.1%} in all and from {spread.least:.0%} to {spread.most:.0%} by outlet; "
-        f"{spread.inside:.0%} of the outlets lie in the paper's range. The constant answer is "
-        f"right in {spread.constant:.1%}"
+        f"*{name}*: {spread.customers:,} in all at {spread.outlets} outlets, accuracy "
+        f"{spread.accuracy:.1%} overall and from {spread.least:.0%} to {spread.most:.0%} by "
+        f"outlet; {spread.inside:.0%} of the outlets lie in the paper's range. The constant answer "
+        f"is right in {spread.constant:.1%}"
     )
     if spread.hindsight > spread.constant + 1e-9:
         text += f" (the better one, known only afterwards, in {spread.hindsight:.1%})"

@@ -49,6 +49,40 @@ def paper_tables(
         ``place``, ``shows``, ``printed`` (by the text; the tables' bodies are not at hand),
         ``ours``, ``why`` (where the paper's figure is missing).
     """
+    rows = [
+        *_stores(worlds),
+        ("5", f"accuracy at {_figure('accuracy.outlets', '{:.0f}')} outlets",
+         f"{_figure('accuracy.low', '{:.0%}')} to {_figure('accuracy.high', '{:.0%}')}; not what "
+         "is predicted, nor of how many customers",
+         "; ".join(f"{name} {s.least:.0%} to {s.most:.0%}" for name, s in spreads.items())
+         or "none: the log holds no outcome to predict", NO_BODY),
+        ("6", f"speed and efficiency on {_figure('accuracy.performance_sets', '{:.0f}')} sets",
+         "neither value nor unit", _speed(batches), NO_BODY),
+    ]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["number", "shows", "printed", "ours", "why"])
+    both = pd.concat(
+        [
+            table.assign(place="Table " + table.number),
+            table.assign(
+                place="Figure " + table.number,
+                printed="drawn from the table",
+                ours="drawn in this chapter from the same figures",
+                why="the copy at hand has no pictures",
+            ),
+        ]
+    ).sort_values("number", kind="stable")
+    both.loc[both.place == "Figure 1", "ours"] = "shares of stores under the stars of Figure 4"
+    regression = {
+        "place": "announced, no table", "shows": "OLS and fixed-effects regressions of sales",
+        "printed": "no coefficient", "ours": _regressions(worlds),
+        "why": "announced in the text, not reported",
+    }  # fmt: skip
+    whole = pd.concat([both, pd.DataFrame([regression])], ignore_index=True)
+    return whole[["place", "shows", "printed", "ours", "why"]]
+
+
+def _stores(worlds: Worlds) -> list[tuple[str, str, str, str, str]]:
+    """The rows of Tables 1 to 4."""
     kinds = worlds.kinds[worlds.kinds.world == "display_sells"]
     stars = kinds[kinds.by == "stars"]
     low = stars[stars.kind.astype(int) <= 2].share.sum()
@@ -57,7 +91,7 @@ def paper_tables(
     high_display = (high.display * high.share).sum() / high.share.sum()
     four = kinds[(kinds.by == "area") & (kinds.kind != "elsewhere")].share.sum()
     threshold = _figure("stores.kind_threshold", "{:.0%}")
-    rows = [
+    return [
         ("1", "stores by stars", f"of more than {_figure('stores.stores', '{:,.0f}')} stores, "
          f"{_figure('stores.low_stars', '{:.0%}')} have one or two stars; a store is retail- or "
          f"industry-oriented above {threshold} of its sales",
@@ -75,34 +109,7 @@ def paper_tables(
          f"{_figure('stores.high_star_displays', '{:.2f}')} units on display a store with four "
          f"stars or more, below {_figure('stores.other_star_displays', '{:.0f}')} elsewhere",
          f"{high_display:.2f} units (set so); {_by(kinds, 'stars')}", NO_BODY),
-        ("5", f"accuracy at {_figure('accuracy.outlets', '{:.0f}')} outlets",
-         f"{_figure('accuracy.low', '{:.0%}')} to {_figure('accuracy.high', '{:.0%}')}; not what "
-         "is predicted, nor of how many customers",
-         "; ".join(f"{name} {s.least:.0%} to {s.most:.0%}" for name, s in spreads.items())
-         or "none: the log holds no outcome to predict", NO_BODY),
-        ("6", f"speed and efficiency on {_figure('accuracy.performance_sets', '{:.0f}')} sets",
-         "neither value nor unit", _speed(batches), NO_BODY),
     ]  # fmt: skip
-    table = pd.DataFrame(rows, columns=["number", "shows", "printed", "ours", "why"])
-    both = pd.concat(
-        [
-            table.assign(place="Table " + table.number),
-            table.assign(
-                place="Figure " + table.number,
-                printed="drawn from the table",
-                ours="drawn below from the same figures",
-                why="the copy at hand has no pictures",
-            ),
-        ]
-    ).sort_values("number", kind="stable")
-    both.loc[both.place == "Figure 1", "ours"] = "drawn below with Figure 4"
-    regression = {
-        "place": "announced, no table", "shows": "OLS and fixed-effects regressions of sales",
-        "printed": "no coefficient", "ours": _regressions(worlds),
-        "why": "announced in the text, not reported",
-    }  # fmt: skip
-    whole = pd.concat([both, pd.DataFrame([regression])], ignore_index=True)
-    return whole[["place", "shows", "printed", "ours", "why"]]
 
 
 def _by(kinds: pd.DataFrame, by: str) -> str:
