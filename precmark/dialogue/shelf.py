@@ -344,8 +344,11 @@ def script(shelf: Shelf) -> list[str]:
     lines += ["that is too expensive, do you have a cheaper one?"] if budget else ["show me more"]
     brands = sorted(shelf.lexicon.brands.values())
     lines += [f"from {brands[0]}?"] if brands else []
-    lines += [f"and what {second} do people buy most?", "where is my parcel", "i want my money back",
-              "what is the capital of france", "who won the match last night", "thanks, goodbye"]  # fmt: skip
+    lines += [
+        f"and what {second} do people buy most?", "where is my parcel",
+        "i want my money back", "what is the capital of france",
+        "who won the match last night", "thanks, goodbye",
+    ]  # fmt: skip
     return lines
 
 
