@@ -62,7 +62,8 @@ def ways_to_match(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     for i, (ax, metric) in enumerate(zip(axes, ("precision", "recall"), strict=True)):
         mine = table[table.metric == metric].set_index("title").loc[names]
         whiskers(ax, mine.value, np.arange(len(names)), mine.low, mine.high, i=i)
-        ax.set_title(metric)
+        ax.set_title(metric, fontsize=10)
+        ax.locator_params(axis="x", nbins=4)
         ax.set_yticks(range(len(names)), names)
         ax.set_ylim(len(names) - 0.5, -0.5)
         ax.margins(x=0.1)
@@ -158,9 +159,10 @@ def group_rates(tables: dict[str, pd.DataFrame], *, xlabel: str) -> tuple[Figure
         names = ["\n".join(_folded(str(g), 20)) for g in table.group]
         ax.set_yticks(range(len(table)), names, fontsize=8.5)
         ax.set_ylim(len(table) - 0.5, -0.5)
-        ax.set_title(title)
+        ax.set_title(title, fontsize=10)
         ax.xaxis.set_major_formatter(lambda v, _: f"{v:.0%}")
-        ax.set_xlim(left=0)
+    highest = max(t.high.max() for t in tables.values())
+    axes[0, 0].set_xlim(-0.02 * highest, 1.04 * highest)
     fig.supxlabel(xlabel, fontsize=10)
     parts = [t.assign(by=title) for title, t in tables.items()]
     return fig, pd.concat(parts, ignore_index=True)
@@ -213,8 +215,8 @@ def recommenders(table: pd.DataFrame, groups: dict[str, str]) -> tuple[Figure, p
         ax.set_title(words, fontsize=10)
         ax.set_yticks(range(len(models)), models, fontsize=9)
         ax.set_ylim(len(models) - 0.5, -0.5)
-        ax.set_xlim(left=0)
-    fig.supxlabel("nDCG at 10 on the test part", fontsize=10)
+        ax.set_xlim(left=-0.02 * mine.high.max())
+        ax.set_xlabel("nDCG at 10 on the test part")
     legend_below(fig, axes[0, 0], ncols=3)
     return fig, shown.reset_index(drop=True)
 
@@ -238,6 +240,6 @@ def hidden_segment(sweep: pd.DataFrame, printed: float) -> tuple[Figure, pd.Data
         ax.minorticks_off()
         ax.set_title(f"moved by {shift:g} sd", fontsize=10)
     axes[0, 0].set_ylabel("plantings in which it is found")
-    fig.supxlabel("the segment's share of the customers", fontsize=10)
+    axes[0, len(shifts) // 2].set_xlabel("the segment's share of the customers")
     legend_below(fig, axes[0, 0])
     return fig, sweep

@@ -272,7 +272,7 @@ def clusters(points: np.ndarray, k: int, *, seed: int = 0) -> np.ndarray:
 
     # a few thousand rows: more threads wait for one another longer than they work
     with threadpool_limits(limits=1):
-        return KMeans(k, n_init=2, random_state=seed).fit_predict(points)
+        return KMeans(k, n_init=1, random_state=seed).fit_predict(points)
 
 
 def best_cluster(labels: np.ndarray, inside: np.ndarray) -> float:
@@ -306,7 +306,7 @@ def sweep(
     shares: tuple[float, ...] = (0.0025, 0.005, 0.01, 0.02, 0.04, 0.08),
     shifts: tuple[float, ...] = (0.5, 1.0, 2.0),
     trials: int = 10,
-    shuffles: int = 49,
+    shuffles: int = 29,
     seed: int = 0,
     n_jobs: int = 1,
 ) -> pd.DataFrame:
@@ -350,7 +350,7 @@ def sweep(
 
 
 def false_alarms(
-    points: np.ndarray, *, trials: int = 40, shuffles: int = 49, seed: int = 0
+    points: np.ndarray, *, trials: int = 40, shuffles: int = 29, seed: int = 0
 ) -> pd.DataFrame:
     """How often the search names a group where nothing was planted: ``trials``, ``alarms``,
     ``rate``, ``low``, ``high`` (95 % Wilson); about 5 % by design.

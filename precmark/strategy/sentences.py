@@ -8,6 +8,7 @@ import pandas as pd
 
 from precmark.churn.sentences import gap, listed
 from precmark.claims import paper
+from precmark.strategy.people import FIELDS
 from precmark.strategy.predictions import TASKS
 
 if TYPE_CHECKING:
@@ -80,8 +81,8 @@ def on_thresholds(table: pd.DataFrame, link: float) -> str:
     used = at.loc[link]
     return (
         f"From a posterior of {link:g} on, {used.precision:.1%} of the joined pairs are right and "
-        f"{used.recall:.0%} of all are joined; asking for 0.99 gives {strict.precision:.1%} and "
-        f"{strict.recall:.0%}. Beyond {used.ceiling:.0%} no threshold goes: "
+        f"{used.recall:.0%} of all are joined directly; asking for 0.99 gives "
+        f"{strict.precision:.1%} and {strict.recall:.0%}. Beyond {used.ceiling:.0%} no threshold goes: "
         f"{1 - used.ceiling:.0%} of the pairs share no value that a block could hold them by, "
         "since their rows fill in different fields."
     )
@@ -110,17 +111,17 @@ def on_conflicts(merged: Merged, rules: pd.DataFrame) -> str:
     )  # fmt: skip
 
 
-def on_coverage(table: pd.DataFrame) -> str:
+def on_coverage(merged: Merged) -> str:
     """What the merge adds to what each sheet knows."""
-    best = table.set_index("field").drop(columns="merged").max(axis=1)
-    merged = table.set_index("field").merged
-    lost = [field for field in merged.index if merged[field] < best[field]]
+    sheets = merged.customers.sheets
+    several = (sheets > 1).mean()
+    known = merged.customers[list(FIELDS)].notna().sum(axis=1)
+    alone, joined = (known[sheets == 1].mean(), known[sheets > 1].mean())
     return (
-        "Each sheet covers its own people; after the merge a field is known for as many customers "
-        f"as the last column says. For {listed(lost)} that is a smaller share than in the best "
-        "single sheet, because that sheet holds fewer people, of whom it knows more."
-        if lost
-        else "After the merge every field is known for a larger share than in any single sheet."
+        f"{several:.0%} of the customers stand in more than one sheet; of them {joined:.1f} of "
+        f"the {len(FIELDS)} fields are known, of those in one sheet {alone:.1f}. A set that is "
+        "complete in every field does not come of putting sheets together: nobody has asked most "
+        "customers for what is missing."
     )
 
 
