@@ -407,3 +407,18 @@ def test_a_shop_without_clicks_is_served_too():
     assert len(coldstart.new_products(found, draws=DRAWS)) >= 6
     names = coldstart.newcomers(found, None, draws=DRAWS)
     assert names is None or "the hybrid, one click later" not in set(names.lists.name)
+
+
+# ---- whether a run holds enough
+
+
+def test_a_run_without_a_list_of_products_or_with_too_few_is_left_out():
+    from precmark.interests.enough import too_little
+
+    events = shop_events(users=150, sessions=1500, n_items=60)
+    whole = ShopRun(events, shop_items(60))
+    assert too_little(whole) == ""
+    del whole.tables["contract/items"]
+    assert "has no list of items" in too_little(whole)
+    small = shop_events(users=150, sessions=1500, n_items=16)
+    assert "has 16 products; 20 are needed" in too_little(ShopRun(small, shop_items(16)))
