@@ -215,9 +215,9 @@ def on_density(losses: pd.DataFrame, table: pd.DataFrame, models: Mapping[str, E
     if extra.empty:
         return text
     row = extra.iloc[0]
-    more = "more than" if row.low > 0 else "less than" if row.high < 0 else "no surer than"
+    more = "more" if row.low > 0 else "less" if row.high < 0 else "neither surely more nor less"
     return text + (
-        f"In nDCG the factorisations lose {more} the neighbourhoods "
+        f"In nDCG the factorisations lose {more} than the neighbourhoods "
         f"({gap(row)}; averages of {listed(models[m].title for m in FACTORISATIONS)} and of "
         f"{listed(models[m].title for m in NEIGHBOURHOODS)})."
     )
@@ -225,7 +225,7 @@ def on_density(losses: pd.DataFrame, table: pd.DataFrame, models: Mapping[str, E
 
 def on_words(found: Discovered) -> str:
     """How much vocabulary the months brought."""
-    later = found.months.iloc[1:]
+    later = found.months[found.months.month > found.months.month[found.months.known == 0].max()]
     if found.words.empty:
         return (
             f"In {len(later)} months after the first no word becomes known: this shop's queries "

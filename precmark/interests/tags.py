@@ -11,8 +11,8 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-SEPARATORS = re.compile(r"[;,|\n\u060c\u3001\uff0c\uff1b]")
-"""What stands between tags: also the Arabic comma and the ideographic ones."""
+SEPARATORS = re.compile(r"[;,|\n\u060c\u061b\u3001\uff0c\uff1b]")
+"""What stands between tags: also the Arabic and the ideographic ones."""
 
 LONGEST = 60
 """Letters of a tag that are kept; a longer one is cut."""

@@ -194,6 +194,7 @@ def discover(
         raise InputError(Problem(f"documents: {len(months)} months", fix))
     kinds, catalogue = sorted(set(map(clean_tag, kinds))), set(catalogue)
     by_month = [np.flatnonzero(found.places.month == month) for month in months]
+    start = _vocabulary_until(months, [len(places) for places in by_month])
     model, total, rows, counts = None, pd.Series(dtype=float), [], []
     for month, places in zip(months, by_month, strict=True):
         texts = [found.words[i] for i in places]
@@ -203,7 +204,7 @@ def discover(
         known = set(before.index[before >= least])
         fresh = sorted(w for w in total.index[total >= least] if w not in known and w in here.index)
         model = _learnt(model, texts, seed)
-        first = month == months[0]
+        first = month <= start
         counts.append((month, len(texts), len(known), 0 if first else len(fresh)))
         near = _Near(model, kinds, known)
         for word in () if first else fresh:
@@ -215,6 +216,15 @@ def discover(
         pd.DataFrame(counts, columns=["month", "documents", "known", "new"]),
         pd.DataFrame(rows, columns=columns),
     )
+
+
+def _vocabulary_until(months: Sequence[pd.Timestamp], sizes: Sequence[int]) -> pd.Timestamp:
+    """The month up to which documents only build the vocabulary.
+
+    It is the first that is no mere rest of a month: of a fifth of the usual size or more.
+    """
+    whole = np.asarray(sizes) >= 0.2 * np.median(sizes)
+    return months[int(np.argmax(whole))]
 
 
 def _source(word: str, queries: frozenset[str], catalogue: set[str]) -> str:
@@ -289,7 +299,8 @@ def planted(
     names = sorted((k for k in set(map(clean_tag, kinds)) if k in stand.index),
                    key=lambda k: (-stand[k], k))  # fmt: skip
     months = sorted(found.places.month.unique())
-    later = months[1:] or months
+    sizes = [int((found.places.month == month).sum()) for month in months]
+    later = [m for m in months if m > _vocabulary_until(months, sizes)] or months
     truth = pd.DataFrame(
         [(f"novelty{i:02d}", names[i % len(names)], later[int(rng.integers(len(later)))])
          for i in range(words if names else 0)],

@@ -47,7 +47,7 @@ def tree(
         x, y = place[row.node]
         if row.parent:
             px, py = place[row.parent]
-            ax.plot([px, px + 0.5, px + 0.5, x], [py, py, y, y], color="#9a9a9a", lw=0.9, zorder=1)
+            ax.plot([px, px + 0.8, px + 0.8, x], [py, py, y, y], color="#9a9a9a", lw=0.9, zorder=1)
         size = 3 + 9 * np.sqrt(min(row.weight / heaviest, 1.0))
         colour = figures.COLOURS[row.level % 8]
         ax.plot(x, y, marker=figures.MARKS[row.level % 8], ms=size, color=colour, zorder=2)
@@ -147,7 +147,7 @@ def contact_sheet(
             if row < len(mine):
                 ax.imshow(mine.pixels.iloc[row])
         text = str(name).replace("_", " ")
-        axes[0, column].set_title(text[:14], fontsize=8, fontweight="normal", loc="center")
+        axes[0, column].set_title(text[:16], fontsize=7.5, fontweight="normal", loc="center")
     shown = drawn[drawn.kind.isin(names)].groupby("kind").head(each)
     return fig, shown[["item_id", "kind"]].reset_index(drop=True)
 
@@ -210,9 +210,10 @@ def new_words(months: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     Parameters
     ----------
     months : pandas.DataFrame
-        ``month``, ``known``, ``new``.
+        ``month``, ``known``, ``new``; months at the head without known words are not drawn, they
+        build the vocabulary.
     """
-    later = months.iloc[1:]
+    later = months[months.month > months.month[months.known == 0].max()]
     fig, (top, below) = figures.new(2, 1, size=(7.2, 4.0), sharex=True)
     x = np.arange(len(later))
     top.bar(x, later.new, color=figures.COLOURS[0])
@@ -221,6 +222,6 @@ def new_words(months: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     top.set(ylabel="new words")
     top.margins(y=0.15)
     below.plot(x, later.known + later.new, color=figures.COLOURS[1], marker="s", ms=5)
-    below.set(ylabel="words known", ylim=(0, None))
+    below.set(ylabel="words known", ylim=(0, 1.15 * max(later.known + later.new, default=1)))
     below.set_xticks(x, [month.strftime("%b %y") for month in later.month], fontsize=8.5)
     return fig, months
