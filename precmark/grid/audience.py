@@ -37,6 +37,11 @@ def age_band(age: pd.Series) -> pd.Series:
     return bands.astype(object).where(bands.notna(), "others")
 
 
+def anybody_known(known: pd.DataFrame) -> bool:
+    """Whether the gender or age of any user is known; `known` as :func:`traits` gives it."""
+    return bool((known != "others").any(axis=None))
+
+
 def traits(run: Run) -> pd.DataFrame:
     """Gender and age band of every user, indexed by ``user_code``; "others" where unknown.
 

@@ -40,7 +40,7 @@ class GridCnn(nn.Module):
     discriminative localization, doi 10.1109/CVPR.2016.319.
     """
 
-    def __init__(self, rows: int, columns: int, *, filters: tuple[int, int] = (16, 32)):
+    def __init__(self, rows: int, columns: int, *, filters: tuple[int, int] = (8, 16)):
         super().__init__()
         self.rows, self.columns = rows, columns
         self.conv1 = nn.Conv2d(1, filters[0], 3, padding=1)
@@ -68,7 +68,7 @@ class GridCnn(nn.Module):
 
 
 def grid_classifier(
-    *, epochs: int = 12, seed: int = 0, filters: tuple[int, int] = (16, 32), **settings: Any
+    *, epochs: int = 12, seed: int = 0, filters: tuple[int, int] = (8, 16), **settings: Any
 ) -> SequenceClassifier:
     """The project's estimator with :class:`GridCnn`: ``fit(pictures, y, validation=...)``.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -9,7 +11,7 @@ from precmark.churn.sentences import gap, listed, signed
 from precmark.claims import paper
 from precmark.grid.audience import distance_of_shares
 from precmark.grid.comparison import TITLES, GridStudy, MapReading
-from precmark.grid.fits import MODEL_TITLES
+from precmark.grid.fits import MODEL_TITLES, PLAIN, Answer
 from precmark.grid.igtd import Layout
 from precmark.grid.months import OUTCOME_WORDS, WEEKS, Monthly
 from precmark.grid.tag_study import Potential, TagStudy, printed_table3
@@ -128,6 +130,18 @@ def on_training_accuracy(table: pd.DataFrame) -> str:
         f"training in {higher} of {len(nets)} printed pairs and in {mine} of ours. A month that "
         "is easier than those before it does that, and so does a test part that is no later month."
     )
+
+
+def on_fits(answers: Sequence[Answer]) -> str:
+    """How many networks were still getting better when their epochs ended."""
+    nets = [a for a in answers if a.ask.model != PLAIN]
+    last = sum(a.last_best for a in nets)
+    text = (
+        f"In {last} of {len(nets)} fits of networks the last epoch was the best on held-out users"
+    )
+    if last * 4 > len(nets):
+        return f"{text}: they are trained short, and more epochs might part them."
+    return f"{text}: more epochs would help few of them."
 
 
 def on_table2(table: pd.DataFrame) -> str:

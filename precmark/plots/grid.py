@@ -45,15 +45,19 @@ def family(feature: str) -> str:
     return feature.rpartition("_")[0]
 
 
+_COLOURED = ("purchase", "view", "watch", "visits", "money", "cancel")
+
+
 def feature_grid(layout: Layout) -> tuple[Figure, pd.DataFrame]:
-    """Every feature on its pixel; the three channels with most features are coloured."""
+    """Every feature on its pixel; up to four channels are coloured."""
     rows, columns = layout.shape
     places = layout.places()
     table = pd.DataFrame(
         {"feature": layout.names, "row": places[:, 0] + 1, "column": places[:, 1] + 1}
     )
     table["channel"] = table["feature"].map(family)
-    shown = list(table["channel"].value_counts(sort=True).index[:4])
+    there = set(table["channel"])
+    shown = [c for c in _COLOURED if c in there][:4]
     fig, ax = figures.new(size=(7.2, 0.62 * rows + 0.5))
     for r in table.itertuples():
         k = shown.index(r.channel) if r.channel in shown else None
@@ -98,7 +102,7 @@ def customers(
     """
     from precmark.grid.igtd import by_feature
 
-    fig, axes = figures.new(1, len(pictures), size=(7.2, 2.5), squeeze=False)
+    fig, axes = figures.new(1, len(pictures), size=(7.2, 2.2), squeeze=False)
     for ax, picture, title in zip(axes.flat, pictures, titles, strict=True):
         drawn = _heat(ax, picture, -2.5, 2.5)
         ax.set_title(title, fontsize=9)
@@ -111,7 +115,7 @@ def customers(
 
 
 def _heat(ax: Axes, values: np.ndarray, low: float, high: float):
-    drawn = ax.imshow(values, vmin=low, vmax=high, aspect="equal")
+    drawn = ax.imshow(values, vmin=low, vmax=high, aspect="equal", cmap=figures.SEQUENTIAL)
     ax.set(xticks=[], yticks=[])
     ax.grid(visible=False)
     return drawn
@@ -121,7 +125,7 @@ def class_maps(reading: MapReading) -> tuple[Figure, pd.DataFrame]:
     """Mean class activation maps with and without the outcome, and their difference, named."""
     came, stayed = reading.maps
     apart = came - stayed
-    fig, axes = figures.new(1, 3, size=(7.2, 3.0))
+    fig, axes = figures.new(1, 3, size=(7.2, 3.6))
     low = float(np.nanmin(reading.maps))
     high = float(np.nanmax(reading.maps))
     for ax, values, title in ((axes[0], came, "outcome came"), (axes[1], stayed, "it did not")):
@@ -144,26 +148,19 @@ def class_maps(reading: MapReading) -> tuple[Figure, pd.DataFrame]:
 def map_against_need(reading: MapReading) -> tuple[Figure, pd.DataFrame]:
     """What a map shows at a feature against what the network loses without it."""
     table = reading.table.assign(size=reading.table["apart"].abs())
-    fig, ax = figures.new(size=(7.2, 3.5))
+    fig, ax = figures.new(size=(7.2, 3.6))
     ax.axhline(0, color="#777777", lw=0.8)
-    ax.plot(table["size"], table["lost"], ls="none", marker="o", ms=4.5, alpha=0.7)
-    spread = float(np.ptp(table["lost"])) or 1.0
-    drawn: list[tuple[float, float]] = []
-    width = float(table["size"].max()) or 1.0
-    for r in table.sort_values("lost", ascending=False).head(7).itertuples():
-        y = r.lost
-        while any(abs(y - b) < 0.07 * spread and abs(r.size - a) < 0.3 * width for a, b in drawn):
-            y -= 0.02 * spread
-        drawn.append((r.size, y))
-        left = r.size > 0.75 * width
-        ax.annotate(r.feature.replace("_", " "), (r.size, r.lost), xytext=(r.size, y),
-                    textcoords="data", fontsize=8, va="center", ha="right" if left else "left",
-                    )  # fmt: skip
-    for text in ax.texts:
-        shift = -0.015 if text.get_ha() == "right" else 0.015
-        text.set_x(text.get_position()[0] + shift * width)
+    ax.plot(table["size"], table["lost"], ls="none", marker="o", ms=4.5, alpha=0.6)
+    needed = table.sort_values("lost", ascending=False).head(4)
+    bright = table.sort_values("size", ascending=False).head(4)
+    for i, (rows, label) in enumerate(((needed, "costs most"), (bright, "brightest")), 1):
+        ax.plot(rows["size"], rows["lost"], ls="none", marker=figures.MARKS[i], ms=8, mfc="none",
+                mew=1.6, color=figures.COLOURS[i],
+                label=f"{label}: " + ", ".join(f.replace("_", " ") for f in rows["feature"]),
+                )  # fmt: skip
     ax.set(xlabel="how far the two groups' maps lie apart at the feature (log odds x pixels)",
            ylabel="average precision\nlost when shuffled")  # fmt: skip
+    legend_below(fig, ax, ncols=1, fontsize=8.5)
     return fig, table.drop(columns="size")
 
 
