@@ -31,8 +31,8 @@ def on_response(found: Response) -> str:
     rate = (by.buyers / by.contacts).sort_values()
     text = (
         f"The part of the log to plan with holds {cells.contacts.sum():,} visits and "
-        f"{cells.buyers.sum():,} buyers in {len(cells)} cells; the median cell has "
-        f"{cells.buyers.median():.0f} buyers. "
+        f"{cells.buyers.sum():,} buyers in {len(cells)} cells; buyers in the "
+        f"median cell: {cells.buyers.median():.0f}. "
     )
     if len(rate) > 1:
         text += (
@@ -108,12 +108,12 @@ def on_reach(table: pd.DataFrame, margin: float) -> str:
         return text
     worst = spoken.loc[spoken.break_even.idxmax()]
     least = spoken.loc[spoken.break_even.idxmin()]
+    other = f", *{least.rule}* by {100 * least.break_even:.1f}" if len(spoken) > 1 else ""
     return text + (
         f"At a margin of {margin:.0%}, and if every buyer uses the offer, *{worst.rule}* pays "
         f"once it lifts the {worst.base:.1%} who buy anyway by {100 * worst.break_even:.1f} "
-        "percentage points, "
-        f"*{least.rule}* by {100 * least.break_even:.1f}. Discounts to those who buy anyway "
-        "are what it costs: who buys more, costs more."
+        f"percentage points{other}. Discounts to those who buy anyway are what it costs: who buys "
+        "more, costs more."
     )
 
 

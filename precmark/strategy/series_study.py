@@ -95,7 +95,7 @@ def too_few(run: Run) -> str:
     if least < LEAST_SALES or len(np.unique(weeks.user)) < LEAST_USERS:
         return (
             f"the log holds {least:,} visits with sales on one side of the campaign's start, and "
-            f"{len(np.unique(weeks.user)):,} users; {LEAST_SALES} and {LEAST_USERS} are needed"
+            f"{len(np.unique(weeks.user)):,} users; {LEAST_SALES} and {LEAST_USERS} are needed."
         )
     return ""
 
