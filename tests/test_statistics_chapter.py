@@ -124,6 +124,44 @@ def test_a_source_without_users_and_views_has_no_customers(tiny_run):
     assert "recognises no users" in customers_of(card)
 
 
+def one_visit_each(folder: Path, run: Run, visits: int) -> Run:
+    """Users who come once: visit i on day i // 4, of 3 to 14 clicks."""
+    folder.mkdir()
+    write_card(folder, {"source": run.source, "fingerprint": "y", "parameters": {}})
+    made = Run(folder)
+    start = pd.Timestamp("2024-01-01", tz="UTC")
+    length = 3 + np.arange(visits) % 12
+    code = np.repeat(np.arange(visits), length)
+    position = np.concatenate([np.arange(1, n + 1) for n in length])
+    items = run.table("contract/items").query("kind == 'product'").head(20)
+    picked = items.iloc[(code + position * position) % 20]
+    made.write("contract/items", items)
+    made.write(
+        "sessions/events",
+        pd.DataFrame(
+            {"session_code": code, "position": position, "item_id": picked.item_id.to_numpy(),
+             "timestamp": start + pd.to_timedelta(code // 4, unit="D"),
+             "category": picked.category.to_numpy()}
+        ),
+    )  # fmt: skip
+    like = run.table("sessions/sessions").iloc[np.zeros(visits, dtype=int)].reset_index(drop=True)
+    when = start + pd.to_timedelta(np.arange(visits) // 4, unit="D")
+    whole = like.assign(session_code=range(visits), user_code=range(visits), start=when)
+    made.write("sessions/sessions", whole)
+    return made
+
+
+def test_where_nobody_comes_back_visits_are_taken_and_where_those_are_few_it_is_said(run, tmp_path):
+    made = one_visit_each(tmp_path / "many", run, 900)
+    found = customers_of(made)
+    assert found.rows == "visits" and found.outcome == "get to 10 clicks"
+    lengths = made.table("sessions/events").groupby("session_code").size()
+    assert (found.test.outcome == (lengths[found.test.row] >= 10).to_numpy()).all()
+    assert found.train.day.max() < found.test.day.min()
+    said = customers_of(one_visit_each(tmp_path / "few", run, 60))
+    assert "come back within 90 days; and" in said and "50 of either kind are needed" in said
+
+
 # ---- accuracy at outlets
 
 

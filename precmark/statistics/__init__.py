@@ -39,19 +39,27 @@ from precmark.statistics.proportions import (
     two_proportions,
     units_needed,
 )
-from precmark.statistics.study import PanelStudy, Worlds, study_own, study_panel, study_worlds
+from precmark.statistics.study import (
+    PanelStudy,
+    Worlds,
+    own_study,
+    study_own,
+    study_panel,
+    study_worlds,
+)
 from precmark.statistics.tables import paper_tables
-from precmark.statistics.throughput import by_batch, measure_throughput
+from precmark.statistics.throughput import batches_of, by_batch, measure_throughput
 from precmark.statistics.variables import VariableClusters, cluster_variables
 
 __all__ = [
     "WORLDS", "Components", "Customers", "Factors", "LogisticReport", "OutletWorld", "OwnPanel",
     "Pairs", "Panel", "PanelFit", "PanelStudy", "Spread", "TwoGroups", "TwoProportions",
-    "VariableClusters", "Worlds", "by_batch", "by_kind", "cluster_variables", "count_pairs",
-    "customers_for_range", "customers_of", "dealt", "diagnose", "factor_analysis", "fit_logistic",
-    "fixed_effects", "hausman", "inflation", "measure_throughput", "mundlak", "outlet_accuracy",
-    "outlet_customers", "outlets", "own_panel", "panel_of", "paper_tables", "pooled_ols", "power",
-    "principal_components", "random_effects", "sampling_adequacy", "separated_outlets",
-    "settled_factors", "side_by_side", "smallest_found", "spread_of", "study_own", "study_panel",
-    "study_worlds", "two_groups", "two_proportions", "units_needed",
+    "VariableClusters", "Worlds", "batches_of", "by_batch", "by_kind", "cluster_variables",
+    "count_pairs", "customers_for_range", "customers_of", "dealt", "diagnose", "factor_analysis",
+    "fit_logistic", "fixed_effects", "hausman", "inflation", "measure_throughput", "mundlak",
+    "outlet_accuracy", "outlet_customers", "outlets", "own_panel", "own_study", "panel_of",
+    "paper_tables", "pooled_ols", "power", "principal_components", "random_effects",
+    "sampling_adequacy", "separated_outlets", "settled_factors", "side_by_side", "smallest_found",
+    "spread_of", "study_own", "study_panel", "study_worlds", "two_groups", "two_proportions",
+    "units_needed",
 ]  # fmt: skip

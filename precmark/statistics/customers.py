@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -79,32 +79,38 @@ def customers_of(run: Run, *, horizon_days: int = HORIZON_DAYS) -> Customers | s
     With users and a clock: everyone seen before the origin; the outcome is a visit (an order, where
     the log holds orders only) within `horizon_days` after it. The origins lie two horizons (train)
     and one (test) before the end, so that no outcome of one part is seen by the other's columns.
-    Otherwise: visits with at least three clicks; the outcome is that they get to ten.
+    Otherwise, or where too few come back: visits with at least three clicks; the outcome is that
+    they get to ten.
 
     Returns
     -------
     Customers or str
         Why there is no such table, in a sentence.
     """
-    says = run.source.says
-    if {"users", "clock"} <= says:
-        found = _returns(run, horizon_days)
-    elif "views" in says:
-        found = _long_visits(run)
-    else:
+    says, reasons = run.source.says, []
+    for make, wanted in ((_returns, {"users", "clock"}), (_long_visits, {"views"})):
+        if wanted <= says:
+            found = make(run, horizon_days)
+            reason = _too_few(found)
+            if not reason:
+                candidates = [c for c in found.train.columns if c in TITLES]
+                columns, left_out = usable(found.train, candidates)
+                return replace(found, columns=tuple(columns), left_out=left_out)
+            reasons.append(reason)
+    if not reasons:
         return f"{run.source.title} recognises no users and holds no page views."
+    return f"{run.source.title} has {'; and '.join(reasons)}. {LEAST} of either kind are needed."
+
+
+def _too_few(found: Customers) -> str:
+    """Which part lacks events or non-events; empty where neither does."""
     for part, frame in (("earlier", found.train), ("later", found.test)):
         events = int(frame.outcome.sum())
         if min(events, len(frame) - events) < LEAST:
             return (
-                f"{run.source.title} has {events:,} of {len(frame):,} {found.rows} in its {part} "
-                f"part that {found.outcome}; {LEAST} of either kind are needed."
+                f"{events:,} of {len(frame):,} {found.rows} in its {part} part that {found.outcome}"
             )
-    candidates = [c for c in found.train.columns if c in TITLES]
-    columns, left_out = usable(found.train, candidates)
-    return Customers(
-        found.train, found.test, tuple(columns), left_out, found.rows, found.outcome, found.origin
-    )
+    return ""
 
 
 def _returns(run: Run, horizon_days: int) -> Customers:
@@ -165,7 +171,7 @@ def customer_features(sessions: pd.DataFrame, origin: pd.Timestamp) -> pd.DataFr
     return table.rename_axis("row").reset_index()
 
 
-def _long_visits(run: Run) -> Customers:
+def _long_visits(run: Run, horizon_days: int) -> Customers:
     events = run.table(
         "sessions/events", columns=["session_code", "position", "timestamp", "item_id", "category"]
     )

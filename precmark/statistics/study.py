@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from precmark.errors import InputError
 from precmark.statistics.diagnostics import diagnose
 from precmark.statistics.outlets import EFFECTS, WORLDS, by_kind, outlets
-from precmark.statistics.own_panel import OwnPanel
+from precmark.statistics.own_panel import OwnPanel, own_panel
 from precmark.statistics.panel import (
     Panel,
     fixed_effects,
@@ -18,6 +20,9 @@ from precmark.statistics.panel import (
     random_effects,
     side_by_side,
 )
+
+if TYPE_CHECKING:
+    from precmark.runs import Run
 
 KINDS = ("type", "area", "stars")
 """What the paper's Tables 2, 3 and 4 group stores by."""
@@ -103,6 +108,17 @@ def study_worlds(
         pd.concat(coefficients, ignore_index=True), pd.concat(tests, ignore_index=True),
         found.rows, found.units, found.periods,
     )  # fmt: skip
+
+
+def own_study(run: Run) -> tuple[OwnPanel, PanelStudy] | str:
+    """The run's own panel in every way, or why there is none, in a sentence."""
+    own = own_panel(run)
+    if isinstance(own, str):
+        return own
+    try:
+        return own, study_own(own)
+    except InputError as error:
+        return f"{run.source.title} makes no panel to regress: {error}"
 
 
 def study_own(own: OwnPanel) -> PanelStudy:

@@ -33,6 +33,11 @@ def sets_of_data() -> int:
     return int(paper("company_h", "accuracy.performance_sets"))
 
 
+def batches_of(run: Run, wanted: int) -> int:
+    """`wanted` batches, or as many as `run` has users where they are fewer."""
+    return min(wanted, run.table("contract/events", columns=["user_code"]).user_code.nunique())
+
+
 def measure_throughput(
     run: Run, customers: Customers | None, model: LogisticReport | None, *, batches: int = 0
 ) -> pd.DataFrame:
