@@ -196,6 +196,8 @@ def predict(
 
 def _judged(taken: list[Snapshot], split: list, draws: int, seed: int):
     """The models' bootstrap on the last origin's customers, and the share of y = 1 there."""
+    from threadpoolctl import threadpool_limits
+
     from precmark.baselines import BinnedRate, table_pipelines
     from precmark.metrics.tables import with_constant
 
@@ -212,8 +214,10 @@ def _judged(taken: list[Snapshot], split: list, draws: int, seed: int):
     p = {"recency": BinnedRate().fit(since[0], y[0]).predict_proba(since[2])[:, 1]}
     models = table_pipelines(tables[0].assign(y=y[0]), "y", seed=seed)
     for name in ("logistic", "histogram-boosting"):
-        model = models[name].fit(tables[0], y[0], validation=(tables[1], y[1]))
-        p[name] = model.predict_proba(tables[2])[:, 1]
+        # a few thousand rows: more threads wait for one another longer than they work
+        with threadpool_limits(limits=1):
+            model = models[name].fit(tables[0], y[0], validation=(tables[1], y[1]))
+            p[name] = model.predict_proba(tables[2])[:, 1]
     customers = taken[2].profile.user_code.iloc[split[2][0]].to_numpy()
     everyone = with_constant(p, len(y[2]), float(y[0].mean()))
     drawn = metrics.bootstrap(y[2], everyone, customers, metrics=SHOWN, draws=draws, seed=seed)
