@@ -83,8 +83,8 @@ def on_thresholds(table: pd.DataFrame, link: float) -> str:
         f"From a posterior of {link:g} on, {used.precision:.1%} of the joined pairs are right and "
         f"{used.recall:.0%} of all are joined directly; asking for 0.99 gives "
         f"{strict.precision:.1%} and {strict.recall:.0%}. Beyond {used.ceiling:.0%} no threshold "
-        f"goes: {1 - used.ceiling:.0%} of the pairs share no value that a block could hold them by, "
-        "since their rows fill in different fields."
+        f"goes: {1 - used.ceiling:.0%} of the pairs share no value that a block could "
+        "hold them by, since their rows fill in different fields."
     )
 
 
