@@ -209,4 +209,22 @@ def test_columns_of_every_type_that_a_profile_has():
     assert select(table, "not flag and plain").mask.tolist() == [False, False, True]
     assert select(table, "day > '2025-01-01'").mask.tolist() == [False, True, False]
     assert select(table, "nothing is None").mask.all()
+    mixed = pd.DataFrame({"code": [1, "1", 2.5, None], "tags": [["a"], ["b", "c"], [], None]})
+    assert select(mixed, "code == '1'").mask.tolist() == [True, True, False, False]
+    assert select(mixed, "'b' in tags").mask.tolist() == [False, True, False, False]
     assert select(table, "flag == True").unknown == 1
+
+
+def test_texts_of_two_columns_and_of_constants():
+    table = pd.DataFrame({"a": ["x", "y", None, "z"], "b": ["x", "z", "x", None]})
+    assert select(table, "a == b").mask.tolist() == [True, False, False, False]
+    found = select(table, "a != b")
+    assert found.mask.tolist() == [False, True, False, False] and found.unknown == 2
+    assert select(table, "'x' == 'x' and a not in ('y', 'q')").mask.tolist() == [
+        True, False, False, True,
+    ]  # fmt: skip
+    assert select(table, "'x' in ('x', 'y')").mask.all()
+    assert len(select(table, "'x' != 'x'")) == 0
+    assert select(table, "'x' not in a").mask.tolist() == [False, True, False, True]
+    with pytest.raises(InputError, match="name a column"):
+        select(table, "'x' is None")

@@ -45,15 +45,15 @@ class Condition:
 class _Value:
     """A column, a constant or arithmetic on them: its kind and, from n, (n,) values.
 
-    Numbers and times (seconds) are float64, nan where missing; texts and flags objects, None where
-    missing.
+    Numbers, times (seconds) and flags (1 and 0) are float64, nan where missing; the values of a
+    column of texts are whole numbers, places in `texts`, -1 where missing.
     """
 
     kind: str
     of: Callable[[int], np.ndarray]
     name: str = ""
     constant: object = None
-    seen: frozenset[str] = frozenset()
+    texts: pd.Index | None = None
 
 
 def condition_of(
@@ -89,7 +89,7 @@ def condition_of(
         what = value.name or repr(value.constant)
         problems.append(f"{what} is {_WORDS[value.kind]} and says neither yes nor no; compare it")
         return None
-    return Condition(lambda n: _equality("==", value.of(n), _full(True, n)))
+    return Condition(lambda n: _equality("==", value.of(n), 1.0))
 
 
 def _joined(every: bool, parts: list[Condition]) -> Condition:
@@ -131,9 +131,11 @@ def _pair(
             "they cannot be compared"
         )
         return None
+    if sign in _EQUAL and a.kind == "text":
+        found = _same_text(a, b)
+        return found if sign == "==" else _turned(found)
     if sign in _EQUAL:
-        notes = [*_unseen(a, [b]), *_unseen(b, [a])]
-        return Condition(lambda n: _equality(sign, a.of(n), b.of(n)), notes)
+        return Condition(lambda n: _equality(sign, a.of(n), b.of(n)))
     if a.kind not in ("number", "time"):
         problems.append(f"{_called(a)} is {_WORDS[a.kind]} and has no order; use == or in")
         return None
@@ -146,10 +148,45 @@ def _ordered(sign: str, a: np.ndarray, b: np.ndarray) -> Truth:
     return holds & known, ~holds & known
 
 
-def _equality(sign: str, a: np.ndarray, b: np.ndarray) -> Truth:
-    known = ~(pd.isna(a) | pd.isna(b))
-    holds = np.asarray(_EQUAL[sign](a, b), dtype=bool)
+def _equality(sign: str, a: np.ndarray, b: np.ndarray | float) -> Truth:
+    known = ~(np.isnan(a) | np.isnan(b))
+    holds = _EQUAL[sign](a, b)
     return holds & known, ~holds & known
+
+
+def _turned(found: Condition) -> Condition:
+    """What does not hold where `found` holds, and the other way round; unknown stays unknown."""
+    return Condition(lambda n: found.of(n)[::-1], found.notes)
+
+
+def _same_text(a: _Value, b: _Value) -> Condition:
+    """Two texts are the same: columns or constants."""
+    if a.name and b.name:
+        # places of the second column in the texts of the first; what is not there is -2
+        place = np.append(np.where((at := a.texts.get_indexer(b.texts)) < 0, -2, at), -1)
+        return Condition(lambda n: _same_code(a.of(n), place[b.of(n)]))
+    if a.name or b.name:
+        column, value = (a, b) if a.name else (b, a)
+        return _one_of(column, [value])
+    same = a.constant == b.constant
+    return Condition(lambda n: (np.full(n, same), np.full(n, not same)))
+
+
+def _same_code(a: np.ndarray, b: np.ndarray) -> Truth:
+    known = (a != -1) & (b != -1)
+    return (a == b) & known, (a != b) & known
+
+
+def _one_of(column: _Value, choices: list[_Value]) -> Condition:
+    """The text of `column` is one of `choices`, constants."""
+    wanted = column.texts.isin([c.constant for c in choices])
+    return Condition(lambda n: _by_text(column.of(n), wanted), _unseen(column, choices))
+
+
+def _by_text(code: np.ndarray, holds: np.ndarray) -> Truth:
+    """The truth of each row from that of its text, (texts,) bool."""
+    yes, no = np.append(holds, False), np.append(~holds, False)
+    return yes[code], no[code]
 
 
 def _missing(
@@ -162,10 +199,14 @@ def _missing(
         return None
     if value is None:
         return None
+    if value.kind == "text" and not value.name:
+        problems.append(f"{value.constant!r} is None never holds; name a column")
+        return None
     asked = isinstance(op, ast.Is)
 
     def of(n: int) -> Truth:
-        lacks = np.asarray(pd.isna(value.of(n)), dtype=bool)
+        mine = value.of(n)
+        lacks = mine == -1 if value.texts is not None else np.isnan(mine)
         return (lacks, ~lacks) if asked else (~lacks, lacks)
 
     return Condition(of)
@@ -183,7 +224,7 @@ def _member(
         found = _within(value, _value(right, columns, problems), problems)
     if found is None or isinstance(op, ast.In):
         return found
-    return Condition(lambda n: found.of(n)[::-1], found.notes)
+    return _turned(found)
 
 
 def _among(
@@ -198,13 +239,20 @@ def _among(
             f"which is {_WORDS[value.kind]}"
         )
         return None
+    if value.kind == "text":
+        return _one_of(value, choices) if value.name else _constant_among(value, choices)
 
     def of(n: int) -> Truth:
         mine = value.of(n)
         truths = [_equality("==", mine, c.of(n)) for c in choices]
         return np.any([t[0] for t in truths], axis=0), np.all([t[1] for t in truths], axis=0)
 
-    return Condition(of, _unseen(value, choices))
+    return Condition(of)
+
+
+def _constant_among(value: _Value, choices: list[_Value]) -> Condition:
+    among = value.constant in [c.constant for c in choices]
+    return Condition(lambda n: (np.full(n, among), np.full(n, not among)))
 
 
 def _within(part: _Value | None, whole: _Value | None, problems: list[str]) -> Condition | None:
@@ -215,14 +263,8 @@ def _within(part: _Value | None, whole: _Value | None, problems: list[str]) -> C
             "in stands before a list in brackets, or between a quoted text and a column"
         )
         return None
-
-    def of(n: int) -> Truth:
-        values = whole.of(n)
-        known = ~pd.isna(values)
-        holds = np.array([isinstance(v, str) and part.constant in v for v in values], dtype=bool)
-        return holds & known, ~holds & known
-
-    return Condition(of)
+    holds = np.array([part.constant in text for text in whole.texts], dtype=bool)
+    return Condition(lambda n: _by_text(whole.of(n), holds))
 
 
 def _value(node: ast.expr, columns: Mapping, problems: list[str]) -> _Value | None:
@@ -271,17 +313,24 @@ def _column(name: str, values: pd.Series) -> _Value:
     if pd.api.types.is_datetime64_any_dtype(kind):
         seconds = _seconds(values)
         return _Value("time", lambda n: seconds, name)
-    known = values.dropna()
-    if pd.api.types.is_bool_dtype(kind) or (len(known) and known.map(type).eq(bool).all()):
-        flags = values.astype(object).where(values.notna(), None).to_numpy()
+    if pd.api.types.is_bool_dtype(kind) or _all_flags(values):
+        flags = values.astype("boolean").to_numpy(dtype=float, na_value=np.nan)
         return _Value("flag", lambda n: flags, name)
     if pd.api.types.is_numeric_dtype(kind):
         numbers = values.astype("Float64").to_numpy(dtype=float, na_value=np.nan)
         return _Value("number", lambda n: numbers, name)
-    texts = values.astype(object).where(values.notna(), None)
-    seen = frozenset(str(v) for v in known.unique())
-    texts = texts.map(lambda v: v if v is None else str(v)).to_numpy(dtype=object)
-    return _Value("text", lambda n: texts, name, seen=seen)
+    if kind == object or isinstance(kind, pd.CategoricalDtype):
+        values = values.astype(object).map(str, na_action="ignore")
+    codes, texts = pd.factorize(values)
+    return _Value("text", lambda n: codes, name, texts=pd.Index(texts, dtype=object))
+
+
+def _all_flags(values: pd.Series) -> bool:
+    """Whether a column of objects holds true, false and nothing else, and not only missing ones."""
+    if values.dtype != object:
+        return False
+    kinds = set(values.dropna().map(type))
+    return bool(kinds) and kinds <= {bool, np.bool_}
 
 
 def _seconds(values: pd.Series) -> np.ndarray:
@@ -293,7 +342,7 @@ def _seconds(values: pd.Series) -> np.ndarray:
 
 def _constant(given: object, problems: list[str]) -> _Value | None:
     if isinstance(given, bool):
-        return _Value("flag", lambda n: _full(given, n), constant=given)
+        return _Value("flag", lambda n: np.full(n, float(given)), constant=given)
     if isinstance(given, (int, float)):
         try:
             number = float(given)
@@ -302,15 +351,9 @@ def _constant(given: object, problems: list[str]) -> _Value | None:
             return None
         return _Value("number", lambda n: np.full(n, number), constant=given)
     if isinstance(given, str):
-        return _Value("text", lambda n: _full(given, n), constant=given)
+        return _Value("text", lambda n: np.full(n, -1), constant=given)
     problems.append(f"{given!r} is no number, text, True or False")
     return None
-
-
-def _full(value: object, n: int) -> np.ndarray:
-    made = np.empty(n, dtype=object)
-    made[:] = value
-    return made
 
 
 def _number(value: _Value | None, problems: list[str]) -> _Value | None:
@@ -346,13 +389,11 @@ def _called(value: _Value) -> str:
 
 def _unseen(column: _Value, constants: list[_Value]) -> list[str]:
     """Texts that are asked for and that no row of `column` has."""
-    if not column.name or column.kind != "text":
-        return []
     notes = []
     for value in constants:
-        if value.name or value.constant in column.seen:
+        if value.name or value.constant in column.texts:
             continue
-        near = difflib.get_close_matches(str(value.constant), column.seen, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(value.constant, column.texts, n=1, cutoff=0.5)
         meant = f"; there is {near[0]!r}" if near else ""
         notes.append(f"no row has {column.name} {value.constant!r}{meant}")
     return notes

@@ -45,7 +45,8 @@ def groups_later(table: pd.DataFrame, *, xlabel: str) -> tuple[Figure, pd.DataFr
     long = pd.concat([rest, mine], ignore_index=True)
     long["row"] = long.group + "  (" + long.customers.map("{:,}".format) + ")"
     fig, _ = pooled_against_segment(long, row="row", series="series", xlabel=xlabel)
-    fig.axes[0].set_xlim(left=0)
+    right = fig.axes[0].get_xlim()[1]
+    fig.axes[0].set_xlim(-0.015 * right, right)
     return fig, table
 
 
@@ -104,6 +105,8 @@ def new_products(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     right.barh(at, table.nDCG, color=figures.COLOURS[1], height=0.5)
     left.set(xlabel="share shown / share wanted", ylim=(len(table) - 0.5, -0.5))
     left.set_xlim(left=-0.05)
+    for ax in (left, right):
+        ax.locator_params(axis="x", nbins=4)
     right.set(xlabel="nDCG at 10")
     left.set_yticks(at, names)
     return fig, table
