@@ -319,7 +319,7 @@ def _column(name: str, values: pd.Series) -> _Value:
     if pd.api.types.is_numeric_dtype(kind):
         numbers = values.astype("Float64").to_numpy(dtype=float, na_value=np.nan)
         return _Value("number", lambda n: numbers, name)
-    if kind == object or isinstance(kind, pd.CategoricalDtype):
+    if pd.api.types.is_object_dtype(kind) or isinstance(kind, pd.CategoricalDtype):
         values = values.astype(object).map(str, na_action="ignore")
     codes, texts = pd.factorize(values)
     return _Value("text", lambda n: codes, name, texts=pd.Index(texts, dtype=object))
