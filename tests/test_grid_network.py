@@ -24,7 +24,7 @@ def fitted():
     X, y = data()
     layout = place_features(X)
     pictures = images(X, layout)
-    model = grid_classifier(epochs=15, batch_size=32, learning_rate=0.01)
+    model = grid_classifier(epochs=15, filters=(16, 32), batch_size=32, learning_rate=0.01)
     return model.fit(pictures, y), layout, pictures, y
 
 
