@@ -293,7 +293,7 @@ def answer(
     fixed = rows.loc[("display_idle", "fixed effects", "display")]
     follows = rows.loc[("display_follows", "fixed effects", "display")]
     text = (
-        "Its methods work and are all here; its tables cannot carry its conclusions. Among "
+        "The methods work, and all are here; the study's tables cannot carry its conclusions. Among "
         "simulated outlets where display sells nothing, pooled OLS still finds "
         f"{signed(idle.estimate, 2)} units for each one on display and fixed effects "
         f"{signed(fixed.estimate, 2)}; where displays follow demand, fixed effects "
@@ -301,14 +301,14 @@ def answer(
     )
     if report is not None:
         text += f"On the data at hand the logistic regression reaches C = {report.pairs.c:.2f}. "
-    for name, s in spreads.items():
-        text += f"Accuracy by outlet runs from {s.least:.0%} to {s.most:.0%} ({name}). "
+    ranges = listed(f"{s.least:.0%} to {s.most:.0%} ({name})" for name, s in spreads.items())
+    text += f"Accuracy by outlet runs from {ranges}. "
     n = customers_for_range(
         paper("company_h", "accuracy.low"), paper("company_h", "accuracy.high"),
         int(paper("company_h", "accuracy.outlets")),
     )  # fmt: skip
     return text + (
-        f"The paper's range is what equal outlets show by chance with {n:,.0f} customers each. The "
-        f"pipeline handles a median of {batches.rows_a_second.median():,.0f} rows a second in "
+        f"The paper's range is what equal outlets show by chance with {n:,.0f} customers each. "
+        f"The pipeline handles a median of {batches.rows_a_second.median():,.0f} rows a second in "
         f"{len(batches)} batches."
     )

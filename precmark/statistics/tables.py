@@ -90,12 +90,14 @@ def _stores(worlds: Worlds) -> list[tuple[str, str, str, str, str]]:
     high = stars[stars.kind.astype(int) >= 4]
     high_display = (high.display * high.share).sum() / high.share.sum()
     four = kinds[(kinds.by == "area") & (kinds.kind != "elsewhere")].share.sum()
+    retail = kinds[(kinds.by == "orientation") & (kinds.kind == "retail")].share.sum()
     threshold = _figure("stores.kind_threshold", "{:.0%}")
     return [
         ("1", "stores by stars", f"of more than {_figure('stores.stores', '{:,.0f}')} stores, "
          f"{_figure('stores.low_stars', '{:.0%}')} have one or two stars; a store is retail- or "
          f"industry-oriented above {threshold} of its sales",
-         f"{worlds.stores:,} simulated stores, {low:.0%} with one or two stars", NO_BODY),
+         f"{worlds.stores:,} simulated stores, {low:.0%} with one or two stars, {retail:.0%} "
+         "retail-oriented (ours)", NO_BODY),
         ("2", "stores, sales and display by type",
          f"about {_figure('stores.mall_displays', '{:.0f}')} unit on display a mall store",
          _by(kinds, "type"), NO_BODY),
