@@ -293,8 +293,8 @@ def answer(
     fixed = rows.loc[("display_idle", "fixed effects", "display")]
     follows = rows.loc[("display_follows", "fixed effects", "display")]
     text = (
-        "The methods work, and all are here; the study's tables cannot carry its conclusions. Among "
-        "simulated outlets where display sells nothing, pooled OLS still finds "
+        "The methods work, and all are here; the study's tables cannot carry its conclusions. "
+        "Among simulated outlets where display sells nothing, pooled OLS still finds "
         f"{signed(idle.estimate, 2)} units for each one on display and fixed effects "
         f"{signed(fixed.estimate, 2)}; where displays follow demand, fixed effects "
         f"are misled too ({signed(follows.estimate, 2)}). "
