@@ -173,13 +173,19 @@ def user_tags(log: TagLog) -> tuple[np.ndarray, np.ndarray]:
     for field in log.fields:
         told = field.codes >= 0
         levels = len(field.start) - 1
-        key = np.unique(log.users[told].astype(np.int64) * levels + field.codes[told])
+        key = _different(log.users[told].astype(np.int64) * levels + field.codes[told])
         user, code = np.divmod(key, max(levels, 1))
         length = (field.start[1:] - field.start[:-1])[code]
         first = np.repeat(field.start[code], length)
         within = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
         pairs.append(np.repeat(user, length) * width + field.tags[first + within])
-    return np.divmod(np.unique(np.concatenate(pairs)), max(width, 1))
+    return np.divmod(_different(np.concatenate(pairs)), max(width, 1))
+
+
+def _different(keys: np.ndarray) -> np.ndarray:
+    """Each of `keys` once, sorted; sorting in place is several times as fast as a hash table."""
+    keys.sort()
+    return keys[np.r_[True, keys[1:] != keys[:-1]]] if len(keys) else keys
 
 
 @dataclass(frozen=True)
