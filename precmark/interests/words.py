@@ -23,7 +23,7 @@ LEAST_DOCUMENTS = 5
 MOST_DOCUMENTS = 1500
 """Of a month; more are drawn from at random."""
 
-WIDTH, WINDOW, EPOCHS = 32, 20, 10
+WIDTH, WINDOW, EPOCHS = 32, 20, 20
 
 
 @dataclass(frozen=True)
