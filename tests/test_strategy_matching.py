@@ -387,3 +387,18 @@ def test_coverage_counts_rows_and_customers(sheets):
     assert table.loc["phone", "web accounts"] == pytest.approx(web.phone.notna().mean())
     literal = found.records.groupby(found.group).phone.apply(lambda c: c.notna().any()).mean()
     assert table.loc["phone", "merged"] == pytest.approx(literal)
+
+
+def test_a_merge_lists_all_that_is_wrong(sheets):
+    with pytest.raises(InputError) as refused:
+        linked.merge(
+            sheets.records.drop(columns=["day", "calls"]).assign(source="fax"),
+            np.zeros(3, int), rule="guess",
+        )  # fmt: skip
+    said = str(refused.value)
+    assert len(refused.value.problems) == 5
+    assert all(word in said for word in ("day", "calls", "'guess'", "'fax'", "3 groups"))
+    with pytest.raises(InputError, match="above 0 and up to 1"):
+        linked.match(sheets.records, link=2.0)
+    with pytest.raises(InputError, match="1 or more"):
+        sources.split_sources(SheetRun(), most_users=0)

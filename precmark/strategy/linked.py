@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from precmark.errors import InputError, Problem
 from precmark.recommend.measures import resampled
 from precmark.strategy import matching
 from precmark.strategy.people import FIELDS
@@ -78,8 +79,10 @@ def match(records: pd.DataFrame, *, link: float = matching.LINK, seed: int = 0) 
     Raises
     ------
     InputError
-        Missing columns, or sheets without a key in common.
+        Missing columns, sheets without a key in common, or a link out of range.
     """
+    if not 0 < link <= 1:
+        raise InputError(f"link: {link}. Give a probability above 0 and up to 1, e.g. 0.5.")
     clean = matching.normalised(records)
     pairs, blocks = matching.candidate_pairs(clean)
     agreed = matching.levels(clean, pairs)
@@ -256,7 +259,13 @@ def merge(
         Of :data:`RULES`; ties of ``common`` go to the most trusted sheet.
     spend : str
         The column of money.
+
+    Raises
+    ------
+    InputError
+        Listing missing columns, an unknown rule, unknown sheets, and groups that are not one a row.
     """
+    _check_merge(records, group, rule, spend)
     long = records.assign(
         customer=group, trust=records.source.map({s: i for i, s in enumerate(TRUST)})
     )
@@ -274,6 +283,24 @@ def merge(
     conflicts = pd.DataFrame(rows, columns=["field", "known", "several", "conflicts"])
     conflicts["share"] = conflicts.conflicts / conflicts.several.clip(lower=1)
     return Merged(made.rename(columns={spend: "spend"}).reset_index(), conflicts)
+
+
+def _check_merge(records: pd.DataFrame, group: np.ndarray, rule: str, spend: str) -> None:
+    needed = (*FIELDS, "source", "day", "visits", "orders", "calls", spend)
+    problems = [
+        Problem(f"records.{c}: the column is missing", "Give what split_sources gives.")
+        for c in needed
+        if c not in records
+    ]
+    if rule not in RULES:
+        problems.append(Problem(f"rule: {rule!r}", f"One of {', '.join(RULES)}."))
+    if len(group) != len(records):
+        fix = "Give each row its customer."
+        problems.append(Problem(f"{len(group)} groups for {len(records)} rows", fix))
+    for source in sorted(set(records.get("source", pd.Series(dtype=str))) - set(TRUST)):
+        problems.append(Problem(f"source: {source!r} is unknown", f"One of {', '.join(TRUST)}."))
+    if problems:
+        raise InputError(problems)
 
 
 def survivors(known: pd.DataFrame, field: str, rule: str) -> pd.Series:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from precmark.errors import InputError
 from precmark.simulate.draws import stream
 from precmark.strategy.people import FIELDS, identities
 
@@ -92,7 +93,14 @@ def split_sources(run: Run, *, seed: int = 0, most_users: int = MOST_USERS) -> S
     Returns
     -------
     Sheets
+
+    Raises
+    ------
+    InputError
+        Where fewer than 1 user is asked for.
     """
+    if most_users < 1:
+        raise InputError(f"most_users: {most_users}. Give 1 or more; 12,000 take a few seconds.")
     rng = stream(seed, "strategy sources")
     facts = _facts(run.table("sessions/sessions"))
     if len(facts) > most_users:
