@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from precmark.dialogue.shelf import Offer, money
 
 ANSWERS: dict[str, str] = {
-    "small_talk": "Hello. Tell me what you are looking for, or ask about an order.",
+    "small_talk": "At your service. Tell me what you are looking for, or ask about an order.",
 }
 """Answers that hold in any shop; a shop adds its own by intent."""
 

@@ -246,7 +246,7 @@ def transcript(turns: Sequence[Turn]) -> str:
 
 def harmless(text: str) -> str:
     """`text` in which no character means anything to Markdown or HTML."""
-    return re.sub(r"([\\`*_{}\[\]#|~$])", r"\\\1", html.escape(text))
+    return re.sub(r"([\\`*_{}\[\]#|~$])", r"\\\1", html.escape(text, quote=False))
 
 
 def family_groups() -> dict[str, str]:

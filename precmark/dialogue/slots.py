@@ -59,11 +59,12 @@ class Slots:
     def updated(self, later: Slots) -> Slots:
         """These slots after a `later` utterance: what it says counts, the rest stays.
 
-        Another category drops the words of the former one; a price range is replaced as a whole;
-        what is asked for now is no longer unwanted.
+        Another category begins anew: words, brand and price of the former one are dropped. A price
+        range is replaced as a whole; what is asked for now is no longer unwanted.
         """
+        if self.category is not None and later.category not in (None, self.category):
+            return Slots(without=self.without).updated(later)
         priced = later.least is not None or later.most is not None
-        moved = later.category is not None and later.category != self.category
         asked = {later.category, later.brand}
         return Slots(
             category=later.category or (None if self.category in later.without else self.category),
@@ -73,7 +74,7 @@ class Slots:
             without=tuple(
                 dict.fromkeys(w for w in (*self.without, *later.without) if w not in asked)
             ),
-            words=later.words or (() if moved else self.words),
+            words=later.words or self.words,
         )
 
 
