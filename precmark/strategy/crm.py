@@ -141,16 +141,24 @@ def play(moments: pd.DataFrame, book: Rulebook, *, seed: int = 0) -> pd.DataFram
     for i, r in enumerate(book.rules):
         out |= (rule == i) & (uniform(seed, 0, code, f"holdout {r.name}") < r.holdout)
     at = moments.timestamp.astype("datetime64[us, UTC]").astype("int64").to_numpy()
-    last: dict[int, float] = {}
-    for i in np.flatnonzero(rule >= 0):
-        cap = book.rules[rule[i]].cap_days * _US_A_DAY
-        if at[i] - last.get(int(code[i]), -np.inf) < cap:
-            status[i] = "capped"
-            continue
-        last[int(code[i])] = at[i]
-        status[i] = "held out" if out[i] else "offered"
+    asking = np.flatnonzero(rule >= 0)
+    caps = np.array([r.cap_days * _US_A_DAY for r in book.rules])[rule[asking]]
+    free = _free(code[asking].tolist(), at[asking].tolist(), caps.tolist())
+    status[asking] = np.where(free, np.where(out[asking], "held out", "offered"), "capped")
     names = np.array([*(r.name for r in book.rules), ""], dtype=object)
     return moments.assign(segment=segment, rule=names[rule], status=status)
+
+
+def _free(users: list[int], at: list[int], caps: list[float]) -> list[bool]:
+    """Whether each asking moment, in time order, comes after the user's last offer's cap."""
+    last: dict[int, float] = {}
+    free = []
+    for user, now, cap in zip(users, at, caps, strict=True):
+        good = now - last.get(user, -np.inf) >= cap
+        if good:
+            last[user] = now
+        free.append(good)
+    return free
 
 
 def reach(played: pd.DataFrame, book: Rulebook, *, margin: float = MARGIN) -> pd.DataFrame:
