@@ -252,9 +252,9 @@ def test_exposure_is_called_by_its_interval(low, high, word):
          "high": [high, 1.1], "says": ["pushed" if low > 1 else "held back", "neutral"]}
     )  # fmt: skip
     said = sentences_offers.on_exposure(table, "brand")
-    assert word in said and "this says little" in said
-    many = pd.concat([table.iloc[:1]] * 5)
-    assert "Nobody was paid" in sentences_offers.on_exposure(many, "brand")
+    assert word in said and "Nobody was paid" in said
+    many = pd.concat([table.iloc[:1], *[table.iloc[1:]] * 19])
+    assert "about 1 would miss 1 by chance" in sentences_offers.on_exposure(many, "brand")
     quiet = sentences_offers.on_exposure(table.iloc[1:], "brand")
     assert "within what chance allows" in quiet
 

@@ -280,9 +280,9 @@ def on_exposure(table: pd.DataFrame, by: str) -> str:
                 f"{most.ratio:.2f} times it [{most.low:.2f}, {most.high:.2f}]"
             )
     chance = 0.05 * len(table)
-    few = len(pushed) + len(held) <= 2 * max(chance, 0.5)
+    few = len(pushed) + len(held) <= 2 * chance
     return f"By {by}, {'; '.join(text)}. " + (
-        f"Of {len(table)} intervals about {chance:.1g} would miss 1 by chance alone, so this says "
+        f"Of {len(table)} intervals about {chance:.0f} would miss 1 by chance alone, so this says "
         "little."
         if few
         else "Nobody was paid: lists that learn from what was touched do this by themselves."

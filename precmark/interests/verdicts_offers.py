@@ -75,7 +75,7 @@ def _valuable(chapter: Chapter, row: pd.Series, simulated: bool) -> None:
 
 def _sinking(chapter: Chapter, rows: pd.DataFrame) -> None:
     plain = [p for p in rows.index if p.startswith("sinks") and "by lot" not in p and "," not in p]
-    patient = rows.loc[plain[-1]]
+    hasty, patient = rows.loc[plain[0]], rows.loc[plain[-1]]
     chapter.verdict(
         id="li-unclicked-sink",
         claim="Users are served better when products that were not clicked many times make room",
@@ -85,7 +85,9 @@ def _sinking(chapter: Chapter, rows: pd.DataFrame) -> None:
         f"[{100 * patient.difference_low:+.1f}, {100 * patient.difference_high:+.1f}]",
         verdict=verdict_of(patient.favours, first_claimed=True, simulated=True),
         why="Clicks are simulated on the test part; no log says what would have been clicked on "
-        "another page. Impatience loses: after one page of no click, good offers sink unseen.",
+        "another page."
+        + (f" Impatience loses: {plain[0]} page, {100 * hasty.difference:+.1f} points."
+           if hasty.favours == "second" else ""),
     )  # fmt: skip
 
 
