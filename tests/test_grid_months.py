@@ -18,6 +18,7 @@ from precmark.grid.months import (
     daily_log,
     monthly_of,
     only,
+    outcome_of,
 )
 from precmark.tables import write_table
 
@@ -157,9 +158,10 @@ def test_the_outcome_is_the_dearest_that_is_not_too_rare():
     assert monthly_of(days_of(700)).outcome == "purchase"
     rare = days_of(700)
     rare.loc[rare.day % 5 > 0, "purchase"] = 0
-    assert monthly_of(rare).outcome == "visit"
-    with pytest.raises(InputError, match="no outcome comes and stays away"):
-        monthly_of(days_of(60))
+    assert monthly_of(rare).outcome == outcome_of(rare) == "visit"
+    for read_days in (monthly_of, outcome_of):
+        with pytest.raises(InputError, match="no outcome comes and stays away"):
+            read_days(days_of(60))
 
 
 def test_a_short_log_is_refused():

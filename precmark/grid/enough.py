@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 def too_little(run: Run) -> str:
     """Why `run` cannot be read month by month; empty where it can."""
     from precmark.engine import connect, read
-    from precmark.grid.months import daily_log, monthly_of
+    from precmark.grid.months import daily_log, outcome_of
 
     try:
         days = daily_log(read(connect(), run.need("sessions/events")), run.source.timezone)
-        monthly_of(days)
+        outcome_of(days)
     except InputError as error:
         return f"{run.source.title} cannot be read month by month: {error}"
     return ""

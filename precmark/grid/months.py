@@ -214,18 +214,11 @@ def monthly_of(
     days: pd.DataFrame, *, most_users: int = 8000, outcome: str | None = None, seed: int = 0
 ) -> Monthly:
     """See :func:`monthly`; `days` as :func:`daily_log` makes them."""
-    months = complete_months(days["day"].min(), days["day"].max())
-    if len(months) < TESTED:
-        raise InputError(
-            Problem(
-                f"{len(months)} complete months with four weeks before them",
-                f"Table 1 needs {TESTED}: give a log of about {TESTED + 2} months or more.",
-            )
-        )
+    months = _enough_months(days)
     measures = [c for c in days if c not in ("user_code", "day")]
     rng = np.random.default_rng(seed)
     parts = [_month(days, measures, m, most_users, rng) for m in months]
-    chosen = outcome or _outcome(parts)
+    chosen = outcome or _outcome([people for _, people in parts])
     people = [part.assign(month=k) for k, (_, part) in enumerate(parts)]
     decisions = pd.concat(people, ignore_index=True)
     sums = np.concatenate([weekly for weekly, _ in parts])
@@ -237,13 +230,32 @@ def monthly_of(
     )  # fmt: skip
 
 
-def _outcome(parts: list) -> str:
+def outcome_of(days: pd.DataFrame, *, most_users: int = 8000, seed: int = 0) -> str:
+    """The outcome that :func:`monthly_of` would choose, or its refusal, without the features."""
+    months = _enough_months(days)
+    rng = np.random.default_rng(seed)
+    return _outcome([_candidates(days, m, most_users, rng)[1] for m in months[-TESTED:]])
+
+
+def _enough_months(days: pd.DataFrame) -> pd.PeriodIndex:
+    months = complete_months(days["day"].min(), days["day"].max())
+    if len(months) < TESTED:
+        raise InputError(
+            Problem(
+                f"{len(months)} complete months with four weeks before them",
+                f"Table 1 needs {TESTED}: give a log of about {TESTED + 2} months or more.",
+            )
+        )
+    return months
+
+
+def _outcome(people: list[pd.DataFrame]) -> str:
     """The dearest outcome that is neither too rare nor too common in the tested months."""
     for name in OUTCOMES:
-        tested = [part[name] for _, part in parts[-TESTED:]]
+        tested = [part[name] for part in people[-TESTED:]]
         if all(min(y.sum(), (~y).sum()) >= LEAST for y in tested):
             return name
-    counts = [int(part["visit"].sum()) for _, part in parts[-TESTED:]]
+    counts = [int(part["visit"].sum()) for part in people[-TESTED:]]
     raise InputError(
         Problem(
             f"no outcome comes and stays away {LEAST} times in each of the last {TESTED} months "
@@ -253,23 +265,17 @@ def _outcome(parts: list) -> str:
     )
 
 
-def _month(
-    days: pd.DataFrame, measures: list[str], month: pd.Period, most: int, rng
-) -> tuple[np.ndarray, pd.DataFrame]:
-    """Weekly sums (n, F, T) of the candidates at the start of `month`, and what they did in it."""
+def _candidates(
+    days: pd.DataFrame, month: pd.Period, most: int, rng: np.random.Generator
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The candidates' days before `month`, and a row each with what they did in it."""
     start, end = _day(month.start_time), _day(month.end_time) + 1
     before = days[(days["day"] >= start - 7 * WEEKS) & (days["day"] < start)]
     users = np.unique(before["user_code"])
     if len(users) > most:
         users = np.sort(rng.choice(users, most, replace=False))
         before = before[before["user_code"].isin(users)]
-    place = np.searchsorted(users, before["user_code"])
-    week = WEEKS - 1 - (start - 1 - before["day"].to_numpy()) // 7
-    sums = np.zeros((len(users), len(measures), WEEKS))
-    for k, name in enumerate(measures):
-        np.add.at(sums[:, k], (place, week), before[name].to_numpy(dtype=float))
-    during = days[(days["day"] >= start) & (days["day"] < end)]
-    during = during.set_index("user_code")
+    during = days[(days["day"] >= start) & (days["day"] < end)].set_index("user_code")
     people = pd.DataFrame({"user_code": users})
     for name, kinds in OUTCOMES.items():
         # a row of the daily log is a day with an event
@@ -280,10 +286,23 @@ def _month(
         people[name] = people["user_code"].isin(there)
     money = during.groupby(level=0)["money"].sum() if "money" in during else pd.Series(dtype=float)
     people["money"] = money.reindex(users).fillna(0.0).to_numpy()
-    latest = before.assign(start=start)
+    return before, people
+
+
+def _month(
+    days: pd.DataFrame, measures: list[str], month: pd.Period, most: int, rng: np.random.Generator
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """Weekly sums (n, F, T) of the candidates at the start of `month`, and what they did in it."""
+    before, people = _candidates(days, month, most, rng)
+    users, yesterday = people["user_code"].to_numpy(), _day(month.start_time) - 1
+    place = np.searchsorted(users, before["user_code"])
+    week = WEEKS - 1 - (yesterday - before["day"].to_numpy()) // 7
+    sums = np.zeros((len(users), len(measures), WEEKS))
+    for k, name in enumerate(measures):
+        np.add.at(sums[:, k], (place, week), before[name].to_numpy(dtype=float))
     for name in measures:
-        seen = latest[latest[name] > 0].groupby("user_code")["day"].max()
-        people[f"_{name}"] = (start - 1 - seen.reindex(users)).to_numpy()
+        seen = before[before[name] > 0].groupby("user_code")["day"].max()
+        people[f"_{name}"] = (yesterday - seen.reindex(users)).to_numpy()
     return sums, people
 
 
