@@ -10,7 +10,7 @@ import pandas as pd
 from precmark.churn.sentences import gap, listed, signed
 from precmark.claims import paper
 from precmark.grid.audience import distance_of_shares
-from precmark.grid.comparison import TITLES, GridStudy, MapReading
+from precmark.grid.comparison import TITLES, MapReading
 from precmark.grid.fits import MODEL_TITLES, PLAIN, Answer
 from precmark.grid.igtd import Layout
 from precmark.grid.months import OUTCOME_WORDS, WEEKS, Monthly
@@ -267,7 +267,7 @@ def on_table6(table: pd.DataFrame) -> str:
     )
 
 
-def answer(study: GridStudy, found: pd.DataFrame, gaps: pd.DataFrame, table1: pd.DataFrame) -> str:
+def answer(found: pd.DataFrame, gaps: pd.DataFrame, table1: pd.DataFrame) -> str:
     """The chapter's answer in three sentences."""
     rows = found.set_index("than")
     lot = rows.loc["by lot"]
