@@ -128,7 +128,7 @@ def _speed(batches: pd.DataFrame | None) -> str:
     rate = batches.rows_a_second
     return (
         f"{len(batches)} batches, median {rate.median():,.0f} rows and "
-        f"{batches.megabytes_a_second.median():.2f} MB a second; {batches.efficiency.median():.1%} "
+        f"{batches.megabytes_a_second.median():.2f} MB a second; {batches.efficiency.mean():.1%} "
         "of the rows sent arrive"
     )
 
