@@ -228,6 +228,15 @@ def test_who_did_nothing_has_an_empty_tree():
     assert trees.interest_tree(LOG.iloc[:0], PATHS).empty
 
 
+def test_products_are_named_by_what_they_are():
+    nodes = trees.interest_tree(LOG[LOG.user_code == LOG.user_code.mode()[0]], PATHS)
+    named = trees.with_descriptions(nodes, ITEMS)
+    text = ITEMS.set_index("item_id").description
+    for before, after in zip(nodes.itertuples(), named.itertuples(), strict=True):
+        assert after.name == (text[before.name] if before.level == 3 else before.name)
+    assert trees.with_descriptions(nodes, ITEMS[["item_id"]]).equals(nodes)
+
+
 def test_shares_of_a_month_sum_to_one():
     mine = LOG[LOG.user_code == LOG.user_code.mode()[0]]
     shares = trees.interests_over_time(mine, PATHS)

@@ -220,6 +220,16 @@ def tree_table(weights: dict[tuple[str, ...], float]) -> pd.DataFrame:
     return found.sort_values(order, ascending=[True, False, True]).reset_index(drop=True)
 
 
+def with_descriptions(nodes: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
+    """`nodes` whose products are named by their descriptions, where there are any."""
+    if "description" not in items:
+        return nodes
+    known = items.drop_duplicates("item_id").set_index("item_id").description.astype(object)
+    product = (nodes.level == nodes.level.max()) & (nodes.level > 1)
+    described = nodes.name.where(product).map(known.dropna())
+    return nodes.assign(name=described.fillna(nodes.name))
+
+
 def interests_over_time(
     events: pd.DataFrame, paths: pd.DataFrame, *, half_life_days: float = HALF_LIFE_DAYS
 ) -> pd.DataFrame:

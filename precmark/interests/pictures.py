@@ -26,7 +26,7 @@ _COLOURS = (
     "#0b5c8c", "#d9772b", "#3d8c6c", "#8a5aa6", "#b8405e", "#7a7a7a", "#c2a83e", "#4fb3c8",
 )  # fmt: skip
 _NAMED = {
-    "black": "#222222", "white": "#f4f4f4", "gray": "#8a8a8a", "grey": "#8a8a8a", "blue": "#2b5fb4",
+    "black": "#222222", "white": "#d8d8d8", "gray": "#8a8a8a", "grey": "#8a8a8a", "blue": "#2b5fb4",
     "navy blue": "#1d2d5c", "red": "#c22f2f", "green": "#3d8c4c", "brown": "#7a5230",
     "beige": "#d9c7a0", "pink": "#e58fb1", "violet": "#7b4ea3", "yellow": "#e2c43c",
     "burgundy": "#6e1f33", "orange": "#dd7d2b", "olive": "#6f7138", "turquoise": "#3bb0a6",

@@ -41,7 +41,8 @@ def on_drift(table: pd.DataFrame) -> str:
         return f"Over {months} months the leading interest stays *{names[0]}*."
     return (
         f"Over {months} months {len(names)} kinds lead in turn, beginning with *{names[0]}* and "
-        f"ending with *{lead.kind.iloc[-1]}*: a tree that forgot nothing would not show the change."
+        f"ending with *{lead.kind.iloc[-1]}*: a tree that forgot nothing would show the change "
+        "later."
     )
 
 

@@ -42,6 +42,7 @@ def tree(
     leaves = sum(1 for n in shown.node if n not in set(shown.parent))
     depth = int(shown.level.max())
     fig, ax = figures.new(size=(7.2, max(2.4, 0.6 + 0.24 * leaves)))
+    whole = pd.api.types.is_integer_dtype(nodes.weight)
     heaviest = shown.weight.iloc[1:].max() if len(shown) > 1 else 1.0
     for row in shown.itertuples():
         x, y = place[row.node]
@@ -52,7 +53,7 @@ def tree(
         colour = figures.COLOURS[row.level % 8]
         ax.plot(x, y, marker=figures.MARKS[row.level % 8], ms=size, color=colour, zorder=2)
         text = row.name if len(row.name) <= LONGEST_NAME else row.name[: LONGEST_NAME - 1] + "…"
-        number = f"{row.weight:,.0f}" if row.weight >= 10 else f"{row.weight:.1f}"
+        number = f"{row.weight:,.0f}" if whole or row.weight >= 10 else f"{row.weight:.1f}"
         ax.annotate(f"{text} ({number})", (x, y), xytext=(8, 4), fontsize=8,
                     textcoords="offset points", zorder=3,
                     bbox={"fc": "white", "ec": "none", "pad": 0.4, "alpha": 0.85})  # fmt: skip
