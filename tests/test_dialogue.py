@@ -127,7 +127,7 @@ def test_the_cnn_is_the_largest_dot_product_over_windows():
 
 def test_a_network_learns_and_repeats_itself(found):
     made = [
-        NetworkClassifier("cnn", epochs=6, seed=3).fit(
+        NetworkClassifier("cnn", epochs=4, seed=3).fit(
             list(found.train.text), list(found.train.intent),
             validation=(list(found.validation.text), list(found.validation.intent)),
         )
@@ -279,6 +279,8 @@ PRICES = {
     "": (None, None), "size 42": (None, None),
 }  # fmt: skip
 
+LEXICON = Lexicon.of(shop_items())
+
 
 @pytest.mark.parametrize("text", PRICES)
 def test_price_ranges(text):
@@ -288,7 +290,7 @@ def test_price_ranges(text):
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=200))
 def test_slots_never_fail(text):
-    low, high = Lexicon.of(shop_items()).slots(text).least, price_range(text)[1]
+    low, high = LEXICON.slots(text).least, price_range(text)[1]
     assert low is None or low >= 0
     assert high is None or high >= 0
 
@@ -297,6 +299,9 @@ def test_categories_brands_and_what_is_turned_down(shelf):
     said = shelf.lexicon.slots("oral care, but not from Anlan")
     assert said == Slots(category="oral_care", without=("Anlan",), words=said.words)
     assert shelf.lexicon.slots("Towel by beiyu please").brand == "Beiyu"
+    moved = Slots("bath", "Beiyu", most=5.0, words=("red",), without=("Anlan",))
+    moved = moved.updated(Slots("snacks", least=2.0))
+    assert moved == Slots("snacks", least=2.0, without=("Anlan",))
     later = said.updated(shelf.lexicon.slots("anlan is fine"))
     assert later.brand == "Anlan" and later.without == () and later.category == "oral_care"
 
