@@ -212,11 +212,11 @@ class NetworkClassifier(IntentClassifier):
         self,
         network: str = "cnn",
         *,
-        epochs: int = 25,
+        epochs: int = 20,
         seed: int = 0,
         learning_rate: float = 4e-3,
         batch_size: int = 64,
-        patience: int = 4,
+        patience: int = 3,
     ):
         self.network = network
         self.epochs = epochs
