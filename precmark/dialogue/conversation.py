@@ -191,8 +191,10 @@ class Conversation:
         """A fragment goes on with the search; a product named is asked about; else a refusal."""
         known = self._known
         # two weak signs together: the guess wants a product, and the catalogue has its name
-        wanted = self.leads_to.get(heard.guess) == "recommend" and told.category
-        if wanted or (known.searching and not told.empty and len(words(said)) <= 8):
+        wanted = self.leads_to.get(heard.guess) == "recommend"
+        wanted &= bool(told.category or (known.searching and told.words))
+        filled = told.category or told.brand or told.least is not None or told.most is not None
+        if wanted or (known.searching and filled and len(words(said)) <= 8):
             return self._search(told)
         if known.refusals >= 1:
             return "hand over", replies.hand_over(), ()
