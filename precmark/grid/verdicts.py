@@ -46,7 +46,7 @@ def grid_verdicts(chapter: Chapter, gaps: pd.DataFrame) -> None:
         ours=f"placed minus by lot, average precision {gap(lot)}",
         verdict=verdict_of(lot.favours, first_claimed=True, simulated=simulated),
         why="The same features and network, placed by their distances or by lot, on the same test "
-        "month.",
+        "month and with one first seed; the interval is over users alone.",
     )  # fmt: skip
     chapter.verdict(
         id="liu-network-is-needed",
@@ -189,7 +189,9 @@ def audience_verdicts(chapter: Chapter, table4: pd.DataFrame | None, table5: pd.
             place="Liu, Table 4", paper=f"shares apart by {listed(theirs)}",
             ours=f"shares apart by {listed(parts)}",
             verdict=verdict_of(
-                "second" if outside.any() else "first", first_claimed=True, simulated=simulated
+                # one group of ten outside its interval is what luck alone may bring
+                ("first", "neither")[outside.sum()] if outside.sum() < 2 else "second",
+                first_claimed=True, simulated=simulated,
             ),
             why=f"{int(outside.sum())} of {len(told)} groups have a share among all candidates "
             "that lies outside the interval of their share among the predicted.",
