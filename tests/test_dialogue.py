@@ -16,7 +16,8 @@ from precmark.dialogue.chat import lines, read_answers, talk
 from precmark.dialogue.classifiers import Nearest, NetworkClassifier, TfIdfLogistic, softmax
 from precmark.dialogue.conversation import ACTIONS, Conversation
 from precmark.dialogue.networks import NETWORKS, build, windows
-from precmark.dialogue.shelf import BAD_LINES, Shelf, script
+from precmark.dialogue.script import BAD_LINES, script
+from precmark.dialogue.shelf import Shelf
 from precmark.dialogue.slots import Lexicon, Slots, price_range
 from precmark.dialogue.text import MOST_CHARACTERS, PAD, UNKNOWN, Vocabulary, clean, words
 from precmark.errors import InputError

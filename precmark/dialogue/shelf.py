@@ -166,6 +166,11 @@ class Shelf:
         best = np.argsort(-total, kind="stable")[:k]
         return [plain(shop.categories[i]) for i in best]
 
+    def commonest_words(self, k: int) -> list[str]:
+        """The k words that most products' names hold, in singular."""
+        counts = Counter(w for held in self._words for w in held & self.lexicon.described)
+        return [w for w, _ in counts.most_common(k)]
+
     def about(self, user: int) -> pd.DataFrame:
         """Events of the user with this code; none for :data:`NOBODY`."""
         return self._log[self._log.user_code == user]
@@ -328,34 +333,6 @@ def shelf_or_reason(run: Run) -> tuple[Shelf | None, str]:
         return Shelf.of(run), ""
     except InputError as error:
         return None, str(error)
-
-
-def script(shelf: Shelf) -> list[str]:
-    """Lines of a customer who wants something of this shop: its kinds, prices and brands."""
-    kinds = shelf.categories(2)
-    if not kinds:
-        counts = Counter(w for held in shelf._words for w in held & shelf.lexicon.described)
-        kinds = [w for w, _ in counts.most_common(2)]
-    first, second = (*kinds, "something", "something")[:2]
-    prices = shelf.products.price.astype(float) if "price" in shelf.products else pd.Series([])
-    budget = f" under {np.ceil(prices.median()):.0f}" if prices.notna().any() else ""
-    lines = ["hello", "I am looking for a present", f"do you have {first}{budget}?",
-             "I like the second one"]  # fmt: skip
-    lines += ["that is too expensive, do you have a cheaper one?"] if budget else ["show me more"]
-    brands = sorted(shelf.lexicon.brands.values())
-    lines += [f"from {brands[0]}?"] if brands else []
-    lines += [
-        f"and what {second} do people buy most?", "where is my parcel",
-        "i want my money back", "what is the capital of france",
-        "who won the match last night", "thanks, goodbye",
-    ]  # fmt: skip
-    return lines
-
-
-BAD_LINES = ("", "   \t  ", "\x00\x07\x1b[31m", "🧻🧻🧻", "أريد منشفة رخيصة", "\u202etxet desrever",
-             "towels " * 1_500, "'; DROP TABLE items; --", "<b>*bold*</b> [x](y)")  # fmt: skip
-"""What no sentence is: nothing, blanks, control codes, emoji, right-to-left, 10,500 characters,
-code."""
 
 
 def plain(name: str) -> str:
