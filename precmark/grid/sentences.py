@@ -224,8 +224,10 @@ def on_table4(table: pd.DataFrame) -> str:
     if off.empty:
         return text + "Here no group's share among the predicted leaves its interval."
     names = listed(f"{r.trait} {r.value}" for r in off.itertuples())
-    return text + f"Here the shares of {names} differ by more than their intervals; of twenty groups "
-        "that do not, one would by luck."
+    return text + (
+        f"Here the shares of {names} differ by more than their intervals; of twenty groups that "
+        "do not, one would by luck."
+    )
 
 
 def on_table5(table: pd.DataFrame, currency: str = "") -> str:
