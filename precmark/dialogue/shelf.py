@@ -134,6 +134,11 @@ class Shelf:
                 f"run {run.name!r} has no list of items, so a conversation cannot end in products. "
                 "Give it one with `precmark run --items FILE`, or use another run."
             )
+        if not run.has("sessions/events"):
+            raise InputError(
+                f"run {run.name!r} holds no events of users, so nothing can be learnt of its "
+                "products. Use a run with views or purchases."
+            )
         columns = ["user_id", "user_code", "item_id", "event", "timestamp", "category"]
         events = run.table("sessions/events", columns)
         return cls(events, run.table("contract/items"), currency=run.source.currency)
