@@ -104,14 +104,19 @@ def times_words(times: pd.DataFrame) -> pd.DataFrame:
 
 
 def public_shares(records: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """Accuracy on each public set, and the share of out-of-scope sentences refused: long form."""
+    """Accuracy on each public set and the share of out-of-scope sentences refused: long form."""
     parts = []
     for record in records.values():
         shares = record["tables"]["shares"]
         for metric, words in (("accuracy", ""), ("refused", ": outside refused")):
             rows = shares[shares.metric == metric]
             parts.append(rows.assign(metric=f"{record['title']}{words}"))
-    return pd.concat(parts, ignore_index=True)
+    whole = pd.concat(parts, ignore_index=True)
+    # a set that was measured with fewer models leaves an empty place, not a hole
+    grid = pd.MultiIndex.from_product(
+        [whole.model.unique(), whole.metric.unique()], names=["model", "metric"]
+    )
+    return whole.set_index(["model", "metric"]).reindex(grid).reset_index()
 
 
 def verdict_words(chapter: Chapter) -> pd.DataFrame:
