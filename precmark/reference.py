@@ -16,12 +16,13 @@ from precmark.tables import whole_file
 IDENTIFIERS = ("user_id", "session_id", "key")
 """Columns whose values depend on a run's key; everything else must not."""
 
-TIMES = ("seconds",)
+TIMES = ("seconds", "fit_seconds", "milliseconds", "p50_ms", "p99_ms", "peak_mb")
 """Columns that measure the machine."""
 
 TRAINED = (
     "architecture/", "churn/", "recommendation/", "ablation/", "sales/",
-    *(f"verdicts/{chapter:02}" for chapter in range(4, 9)),
+    "grid/", "interests/", "dialogue/", "statistics/", "strategy/",
+    *(f"verdicts/{chapter:02}" for chapter in (*range(4, 9), *range(10, 15))),
 )  # fmt: skip
 """Tables that training made, or what was trained decided: their digits differ between processors,
 and their words with them."""
