@@ -262,8 +262,8 @@ def audit(
 def chat(
     run: Annotated[str, typer.Option(help="The run whose products are offered, under runs/")],
     model: Annotated[
-        str, typer.Option(help="Intent classifier: logistic, characters, nearest, cnn, gru, ...")
-    ] = "logistic",
+        str, typer.Option(help="Intent classifier: characters, logistic, nearest, cnn, gru, ...")
+    ] = "characters",
     user: Annotated[
         str | None, typer.Option(metavar="ID", help="A user id of the run, to count its history")
     ] = None,

@@ -62,7 +62,7 @@ def read_answers(path: Path | str | None, intents: Mapping[str, str]) -> dict[st
 def opened(
     run_name: str,
     *,
-    model: str = "logistic",
+    model: str = "characters",
     user: str | None = None,
     answers: Path | None = None,
     offers: int = 3,
@@ -148,7 +148,7 @@ def explained(turn) -> str:
     """One line on how a turn came about."""
     what = "a rule" if turn.heard is None else f"{turn.heard.guess} {turn.heard.confidence:.2f}"
     if turn.heard is not None and turn.heard.intent != turn.heard.guess:
-        what += ", refused"
+        what += ", not sure"
     slots = {k: v for k, v in vars(turn.slots).items() if v}
     told = ", ".join(f"{k} {v}" for k, v in slots.items()) or "none"
     return f"   [{what}; {turn.action}; slots: {told}; {1000 * turn.seconds:.1f} ms]"

@@ -140,7 +140,7 @@ class TfIdfLogistic(IntentClassifier):
     c : float
         Inverse of the ridge's strength, above 0.
     characters : bool
-        Read runs of 2 to 5 characters inside words in place of words: typing errors cost less.
+        Read runs of 2 to 5 characters inside words as well: typing errors cost less.
     """
 
     def __init__(self, c: float = 20.0, *, characters: bool = False):
@@ -153,9 +153,10 @@ class TfIdfLogistic(IntentClassifier):
     def _learn(self, texts: list[str], codes: np.ndarray, validation) -> None:
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_union
 
-        how = {"analyzer": runs} if self.characters else {"analyzer": pairs}
-        self.reader_ = TfidfVectorizer(sublinear_tf=True, dtype=np.float64, **how)
+        read = (pairs, runs) if self.characters else (pairs,)
+        self.reader_ = make_union(*(TfidfVectorizer(sublinear_tf=True, analyzer=a) for a in read))
         features = self.reader_.fit_transform(texts)
         self.model_ = LogisticRegression(C=self.c, tol=1e-3, max_iter=300).fit(features, codes)
 

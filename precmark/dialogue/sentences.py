@@ -119,8 +119,9 @@ def on_calibration(table: pd.DataFrame) -> str:
         f"{worst.temperature:.2f}. "
     )
     if len(over):
+        claim, keep = ("claims", "it keeps") if len(over) == 1 else ("claim", "they keep")
         text += (
-            f"After it, {listed(names[m] for m in over.model)} still claim more than they keep on "
+            f"After it, {listed(names[m] for m in over.model)} still {claim} more than {keep} on "
             "sentences written apart: validation sentences are like the training ones, and what "
             "is learnt from them does not hold for another hand."
         )
@@ -137,7 +138,8 @@ def on_changes(table: pd.DataFrame) -> str:
         f"A typing error in the longest word costs {names[typo.index[0]]} least "
         f"({100 * typo.iloc[0]:.0f} points) and {names[typo.index[-1]]} most "
         f"({100 * typo.iloc[-1]:.0f}). Shuffling all words costs {names[order.index[-1]]} "
-        f"{100 * order.iloc[-1]:.0f} points and {names[order.index[0]]} {100 * order.iloc[0]:.0f}: "
+        f"{round(100 * order.iloc[-1])} points and {names[order.index[0]]} "
+        f"{round(100 * order.iloc[0])}: "
         "that much, and no more, of what a model knows lies in the order."
     )
 
@@ -235,7 +237,7 @@ def transcript(turns: Sequence[Turn]) -> str:
         how = "a rule"
         if turn.heard is not None:
             how = f"{turn.heard.guess.replace('_', ' ')} {turn.heard.confidence:.2f}"
-            how += ", refused" if turn.heard.intent != turn.heard.guess else ""
+            how += ", not sure" if turn.heard.intent != turn.heard.guess else ""
         lines = [harmless(line) for line in turn.reply.split("\n")]
         reply = "<br>".join(lines)
         parts.append(

@@ -85,7 +85,9 @@ MODELS: dict[str, Entry] = {
     "nearest": Entry("Nearest sentence", "floor", lambda _: Nearest()),
     "logistic": Entry("TF-IDF, logistic regression", "linear", lambda _: TfIdfLogistic()),
     "characters": Entry(
-        "Character TF-IDF, logistic regression", "linear", lambda _: TfIdfLogistic(characters=True)
+        "TF-IDF with characters, logistic regression",
+        "linear",
+        lambda _: TfIdfLogistic(characters=True),
     ),
     "cnn": Entry("CNN", "network", partial(_network, "cnn")),
     "gru": Entry("GRU", "network", partial(_network, "gru")),
