@@ -189,7 +189,7 @@ def execute(run: Run, *, only: Sequence[str] = (), cores: int = 2, force: bool =
     ]  # fmt: skip
     command += ["--forcerun", *(only or chapters)] if force else []
     log = run.logs / "snakemake.log"
-    progress = Progress(run, chapters)
+    progress = Progress(run, with_needs(only, chapters) if only else chapters)
     with log.open("w") as output:
         process = subprocess.Popen(
             [*command, "--", *targets], stdout=output, stderr=subprocess.STDOUT,
@@ -202,6 +202,17 @@ def execute(run: Run, *, only: Sequence[str] = (), cores: int = 2, force: bool =
             raise
     if process.returncode:
         raise ChapterFailed(run, progress.unfinished(), log)
+
+
+def with_needs(only: Sequence[str], chapters: Sequence[str]) -> list[str]:
+    """Those of `chapters` that `only` names or needs, in their order."""
+    wanted, waiting = set(), list(only)
+    while waiting:
+        name = waiting.pop()
+        if name not in wanted:
+            wanted.add(name)
+            waiting += registry()[name].needs
+    return [name for name in chapters if name in wanted]
 
 
 def _stop(process: subprocess.Popen) -> None:

@@ -10,9 +10,10 @@ import time
 import pandas as pd
 import pytest
 
+from precmark.chapters import registry
 from precmark.errors import InputError
 from precmark.runs import Run
-from precmark.workflow import ChapterFailed, check_parameters, execute
+from precmark.workflow import ChapterFailed, check_parameters, execute, with_needs
 from tests.conftest import notebook
 
 
@@ -77,6 +78,13 @@ def test_chapters_run_and_only_stale_ones_run_again(project):
     second = _times()
     assert second["01_store"] > first["01_store"]
     assert second["03_segmentation"] == first["03_segmentation"]
+
+
+def test_the_progress_names_what_was_asked_for_and_what_it_needs():
+    chapters = list(registry())
+    assert with_needs(["03_segmentation"], chapters) == ["02_profile_tables", "03_segmentation"]
+    assert with_needs(["03_segmentation"], ["01_store", "03_segmentation"]) == ["03_segmentation"]
+    assert with_needs(["00_findings"], chapters) == chapters
 
 
 def test_a_failed_chapter_keeps_its_notebook_and_says_where(project):
