@@ -9,7 +9,7 @@ from precmark.audit import scored
 from precmark.audit.table import TRIED
 from precmark.chapters import registry
 from precmark.churn.sentences import listed
-from precmark.headlines import Sentence, ten
+from precmark.headlines import STANDING, Sentence, ten
 from precmark.runs import Run
 from precmark.sales import main_budget
 
@@ -19,6 +19,7 @@ __all__ = [
     "claims_table",
     "in_short",
     "main_budget",
+    "neighbours",
     "on_chart",
     "scorecard",
     "ten",
@@ -102,6 +103,33 @@ def as_list(sentences: list[Sentence], run: Run) -> str:
             title = f"[{title}]({sentence.chapter}.html)"
         lines.append(f"{i}. **{sentence.standing}.** {sentence.text} ({title})")
     return "\n".join(lines)
+
+
+_NEIGHBOURS = (
+    "liu-grid-conversion-helps", "liu-network-is-needed", "li-interest-tree", "li-neutral-push",
+    "li-networks-enhance-dialogue", "company-h-displays-drive-sales", "you-deep-recommender",
+    "you-rise-shows-effect",
+)  # fmt: skip
+"""The claims of Part II that its chapters turn on, in their order."""
+
+
+def neighbours(found: pd.DataFrame) -> list[Sentence]:
+    """What was found of the other four papers' systems, a sentence a claim.
+
+    Parameters
+    ----------
+    found : pandas.DataFrame
+        See :func:`claims`.
+    """
+    known = {row.id: row for row in found[found.verdict != ""].itertuples() if row.id}
+    return [
+        Sentence(
+            STANDING[row.verdict],
+            f"{row.claim} ({row.paper}). Here: **{row.ours}**. {row.why}",
+            row.chapter,
+        )
+        for row in (known[id] for id in _NEIGHBOURS if id in known)
+    ]
 
 
 def on_chart(table: pd.DataFrame) -> str:

@@ -1,6 +1,7 @@
 """The findings page gathers what the chapters of this run concluded, and nothing else."""
 
 import re
+import tomllib
 
 import pandas as pd
 import pytest
@@ -15,6 +16,7 @@ from precmark.headlines import Sentence
 from precmark.plots import findings as plots
 from precmark.runs import Run
 from precmark.tables import write_table
+from tests.conftest import ROOT
 
 
 def _row(chapter, verdict, claim="c", id="", place="Gu, Table 4"):
@@ -189,3 +191,26 @@ def test_the_main_budget_is_the_papers_own():
 
 def test_scored_claims_have_the_columns_that_the_page_reads(run):
     assert list(findings.claims(run).columns) == list(SCORED)
+
+
+def test_neighbours_quote_the_verdicts_of_part_ii_in_order():
+    row = {"paper": "You", "claim": "A rise shows it", "ours": "97%", "why": "It would rise.",
+           "chapter": "14_strategy"}  # fmt: skip
+    rows = [
+        {**row, "id": "you-rise-shows-effect", "verdict": "not reproduced"},
+        {**row, "id": "you-something-else", "verdict": "reproduced"},
+        {**row, "id": "li-interest-tree", "verdict": "undecided", "chapter": "11_interests"},
+        {**row, "id": "you-deep-recommender", "verdict": ""},
+    ]
+    said = findings.neighbours(pd.DataFrame(rows))
+    assert [s.standing for s in said] == ["Open", "Does not hold"]
+    assert said[1].text == "A rise shows it (You). Here: **97%**. It would rise."
+    assert [s.chapter for s in said] == ["11_interests", "14_strategy"]
+    assert findings.neighbours(pd.DataFrame(rows)[:0]) == []
+    tried = {
+        claim["id"]
+        for file in (ROOT / "data/claims").glob("*.toml")
+        for claim in tomllib.loads(file.read_text("utf-8")).get("claims", [])
+        if claim["check"] == "chapter"
+    }
+    assert set(findings._NEIGHBOURS) <= tried, "each is tried in a chapter"
