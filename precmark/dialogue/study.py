@@ -68,26 +68,30 @@ class Entry:
     family : str
         ``"floor"``, ``"linear"``, ``"network"`` or ``"together"``.
     make : callable
-        Gives an unfitted classifier from a seed.
+        Gives an unfitted classifier from a seed and a number of training epochs.
     """
 
     title: str
     family: str
-    make: Callable[[int], IntentClassifier]
+    make: Callable[[int, int], IntentClassifier]
 
 
-def _network(name: str, seed: int) -> IntentClassifier:
-    return NetworkClassifier(name, seed=seed)
+EPOCHS = 20
+"""Training epochs of a network at most; it keeps the one that is best on validation data."""
+
+
+def _network(name: str, seed: int, epochs: int) -> IntentClassifier:
+    return NetworkClassifier(name, seed=seed, epochs=epochs)
 
 
 MODELS: dict[str, Entry] = {
-    "most-common": Entry("Most common intent", "floor", lambda _: MostCommon()),
-    "nearest": Entry("Nearest sentence", "floor", lambda _: Nearest()),
-    "logistic": Entry("TF-IDF, logistic regression", "linear", lambda _: TfIdfLogistic()),
+    "most-common": Entry("Most common intent", "floor", lambda *_: MostCommon()),
+    "nearest": Entry("Nearest sentence", "floor", lambda *_: Nearest()),
+    "logistic": Entry("TF-IDF, logistic regression", "linear", lambda *_: TfIdfLogistic()),
     "characters": Entry(
         "TF-IDF with characters, logistic regression",
         "linear",
-        lambda _: TfIdfLogistic(characters=True),
+        lambda *_: TfIdfLogistic(characters=True),
     ),
     "cnn": Entry("CNN", "network", partial(_network, "cnn")),
     "gru": Entry("GRU", "network", partial(_network, "gru")),
@@ -178,12 +182,14 @@ def _needed(files: Sequence[Path]) -> None:
         )
 
 
-def understood(found: Utterances, model: str, *, seed: int = 0) -> Understanding:
+def understood(
+    found: Utterances, model: str, *, seed: int = 0, epochs: int = EPOCHS
+) -> Understanding:
     """The classifier `model` fitted on `found`, with its temperature and threshold.
 
     Where the set has no out-of-scope sentences the threshold parts right answers from wrong ones.
     """
-    made = Understanding(MODELS[model].make(seed))
+    made = Understanding(MODELS[model].make(seed, epochs))
     return made.fit(found.train, found.validation, found.outside_validation)
 
 
@@ -215,12 +221,12 @@ class Fitted:
     parameters: int
 
 
-def fitted(found: Utterances, model: str, seed: int = 0) -> Fitted:
+def fitted(found: Utterances, model: str, seed: int = 0, epochs: int = EPOCHS) -> Fitted:
     """`model` fitted on `found` and asked for all test sentences."""
     import time
 
     start = time.process_time()
-    understanding = understood(found, model, seed=seed)
+    understanding = understood(found, model, seed=seed, epochs=epochs)
     seconds = time.process_time() - start
     classifier = understanding.classifier
     asked = (
@@ -241,13 +247,16 @@ def fit_all(
     *,
     seeds: int = 1,
     seed: int = 0,
+    epochs: int = EPOCHS,
     cores: int = 1,
 ) -> list[Fitted]:
     """Each of `models` on `found`; networks with seeds `seed`, `seed` + 1, ..., others once."""
     from precmark.churn.processes import in_processes
 
     tasks = [
-        (found, name, seed + i) for name in models for i in range(seeds if name in NETWORKS else 1)
+        (found, name, seed + i, epochs)
+        for name in models
+        for i in range(seeds if name in NETWORKS else 1)
     ]
     # the longest fits first, so that the processes end together
     order = sorted(range(len(tasks)), key=lambda i: tasks[i][1] not in NETWORKS)
