@@ -21,6 +21,7 @@ from precmark.dialogue.shelf import Shelf
 from precmark.dialogue.slots import Lexicon, Slots, price_range
 from precmark.dialogue.text import MOST_CHARACTERS, PAD, UNKNOWN, Vocabulary, clean, words
 from precmark.errors import InputError
+from tests.conftest import cli
 from tests.recommend_cases import shop_events, shop_items
 
 KINDS = {
@@ -353,12 +354,24 @@ def test_piped_lines_are_answered_one_by_one_until_goodbye(start, shelf):
     assert len(script(shelf)) > 8
 
 
+def test_all_that_is_wrong_with_the_command_is_said_at_once(tmp_path):
+    path = tmp_path / "a.toml"
+    path.write_text('[answers]\nother = "x"\n')
+    done = cli("chat", "--run", "no-such", "--model", "x", "--offers", 99, "--answers", path)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    for word in ("4 problems", "model 'x'", "offers: 99", "no intent 'other'", "no-such"):
+        assert word in done.stderr
+
+
 def test_answers_of_a_shop_are_checked(tmp_path):
     path = tmp_path / "a.toml"
     path.write_text('[answers]\nleave = "Bye."\nother = "x"\ntrack = ""\n')
     with pytest.raises(InputError) as error:
         read_answers(path, LEADS)
     assert len(error.value.problems) == 2
+    path.write_text('leave = "Bye."\n')
+    with pytest.raises(InputError, match="'leave' stands outside"):
+        read_answers(path, LEADS)
     with pytest.raises(InputError, match="cannot be read"):
         read_answers(tmp_path / "none.toml", LEADS)
 

@@ -34,19 +34,25 @@ def read_answers(path: Path | str | None, intents: Mapping[str, str]) -> dict[st
     Raises
     ------
     InputError
-        Listing a file that is missing or no TOML, intents that there are not, empty texts.
+        Listing a file that is missing or no TOML, lines outside ``[answers]``, unknown intents,
+        empty texts.
     """
     if path is None:
         return {}
     try:
-        table = tomllib.loads(Path(path).read_text("utf-8")).get("answers", {})
+        whole = tomllib.loads(Path(path).read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(
             f"{path} cannot be read as answers ({error}). Write a TOML file: [answers], then "
             'lines such as delivery_options = "We deliver in two days."'
         ) from error
     known = ", ".join(sorted(intents))
+    table = whole.get("answers", {})
     faults = [
+        f"{path}: {name!r} stands outside [answers]. Put it below that line."
+        for name in whole if name != "answers"
+    ]  # fmt: skip
+    faults += [
         f"{path}: no intent {name!r}. There are {known}." for name in table if name not in intents
     ]
     faults += [
@@ -98,12 +104,20 @@ def opened(
         problems.append(f"model {model!r}: unknown. Choose one of {', '.join(MODELS)}.")
     if not 1 <= offers <= 10:
         problems.append(f"offers: {offers}. Use a number from 1 to 10.")
+    known = load()
+    texts = shelf = None
+    code = NOBODY
+    try:
+        texts = read_answers(answers, known.meanings)
+    except InputError as error:
+        problems += error.problems
+    try:
+        shelf = Shelf.of(Run(Path("runs") / run_name))
+        code = NOBODY if user is None else shelf.user_code(user)
+    except InputError as error:
+        problems += error.problems
     if problems:
         raise InputError(problems)
-    known = load()
-    texts = read_answers(answers, known.meanings)
-    shelf = Shelf.of(Run(Path("runs") / run_name))
-    code = NOBODY if user is None else shelf.user_code(user)
     understanding = understood(shopping(known), model, seed=seed)
     return Conversation(
         understanding, shelf, known.leads_to, answers=texts, user=code, offers=offers
