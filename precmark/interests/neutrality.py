@@ -53,7 +53,7 @@ ALPHAS = {"content": 0.0, "item-item": 1.0, "hybrid": 0.5}
 
 
 @dataclass(frozen=True)
-class Market:
+class Marketplace:
     """One shop as the models know it, and the occasions on which they are watched.
 
     Attributes
@@ -75,7 +75,7 @@ class Market:
     target: np.ndarray
 
 
-def market(found: Periods, *, by: str | None = None, seed: int = 0) -> Market:
+def market(found: Periods, *, by: str | None = None, seed: int = 0) -> Marketplace:
     """The shop of `found` with an item-item hybrid, its groups and what was wanted before.
 
     Parameters
@@ -97,17 +97,17 @@ def market(found: Periods, *, by: str | None = None, seed: int = 0) -> Market:
     before = found.before_test[found.before_test.timestamp >= found.split.validation]
     wanted = before[before.event == ("view" if found.clicks else "purchase")]
     wanted = wanted[wanted.item_id.notna()]
-    return Market(found, asked, model, groups, wanted_share(wanted, model.shop_, groups))
+    return Marketplace(found, asked, model, groups, wanted_share(wanted, model.shop_, groups))
 
 
 def trade_off(
-    at: Market, *, bounds: Sequence[float] = BOUNDS, draws: int = 1000, seed: int = 0
+    at: Marketplace, *, bounds: Sequence[float] = BOUNDS, draws: int = 1000, seed: int = 0
 ) -> pd.DataFrame:
     """What bounding exposure does to the lists and to their quality.
 
     Parameters
     ----------
-    at : Market
+    at : Marketplace
     bounds : sequence of float
         1 or more; infinity, the lists as they are, is added.
     draws, seed : int
@@ -202,7 +202,7 @@ def forge(
 
 
 def pushed(
-    at: Market,
+    at: Marketplace,
     *,
     group: str | None = None,
     forged: Sequence[float] = FORGED,
@@ -214,7 +214,7 @@ def pushed(
 
     Parameters
     ----------
-    at : Market
+    at : Marketplace
     group : str, optional
         Whom it favours; the group that was wanted least in the validation part where left out.
     forged : sequence of float
@@ -278,7 +278,7 @@ def _scores(model: HybridRecommender, asked: Occasions) -> dict[str, np.ndarray]
 
 
 def _watched(
-    at: Market, model: HybridRecommender, scores: np.ndarray, code: int, bound: float
+    at: Marketplace, model: HybridRecommender, scores: np.ndarray, code: int, bound: float
 ) -> tuple[dict[str, float], np.ndarray]:
     """One group's exposure and the lists' nDCG, plain and bounded; its share in each plain list."""
     shop, asked = model.shop_, at.asked

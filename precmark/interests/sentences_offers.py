@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from precmark.interests.coldstart import Newcomers
     from precmark.interests.feedback import ClickModel
     from precmark.interests.groups import Later
-    from precmark.interests.neutrality import Market
+    from precmark.interests.neutrality import Marketplace
     from precmark.interests.privacy import Anonymity
     from precmark.interests.selection import Group
 
@@ -338,7 +338,7 @@ def on_attacks(table: pd.DataFrame, by: str) -> str:
 def answer(
     groups: pd.DataFrame | None,
     feedback: pd.DataFrame,
-    market: Market,
+    market: Marketplace,
     bounds: Mapping[str, pd.DataFrame],
     found: Anonymity | None,
 ) -> str:
