@@ -2,8 +2,9 @@
 #   snakemake --cores 2 --rerun-incomplete --config run=runs/sample
 # papermill writes the notebook under way to the rule's log, which Snakemake keeps when a chapter
 # fails, and the finished one is renamed to the output. A chapter is stale when its cells, a module
-# that it imports, a claims file, a chapter that it reads, its parameters or the data have changed.
+# that it imports, a file or a chapter that it reads, its parameters or the data have changed.
 import sys
+from pathlib import Path
 
 from precmark.workflow import chapter_parameters, chapters_of, chapter_state, claims_inputs
 from precmark.chapters import modules_of, registry
@@ -25,6 +26,7 @@ for _chapter in CHAPTERS:
         input:
             modules=[str(p) for p in modules_of(_chapter)],
             claims=claims_inputs(RUN, _chapter),
+            files=[f for f in registry()[_chapter].reads if Path(f).exists()],
             chapters=[
                 f"{RUN}/chapters/{n}.ipynb" for n in registry()[_chapter].needs if n in CHAPTERS
             ],

@@ -48,6 +48,8 @@ class ChapterCard:
         Results tables of the data step and capabilities that it cannot do without.
     asks : str
         ``module:function`` that says of a run why it holds too little, or nothing; "" for none.
+    reads : tuple of str
+        Files of the repository that it reads beside the run's tables, claims and modules.
     """
 
     name: str
@@ -57,6 +59,7 @@ class ChapterCard:
     tables: tuple[str, ...] = ()
     says: tuple[str, ...] = ()
     asks: str = ""
+    reads: tuple[str, ...] = ()
 
     def lacks(self, run: Run) -> str:
         """Why the chapter is left out of `run`, in words; empty where it can run."""
@@ -86,7 +89,7 @@ def registry() -> dict[str, ChapterCard]:
         cards[name] = ChapterCard(
             name, entry["title"], tuple(needs),
             *(tuple(entry.get(key, ())) for key in ("makes", "tables", "says")),
-            asks=entry.get("asks", ""),
+            asks=entry.get("asks", ""), reads=tuple(entry.get("reads", ())),
         )  # fmt: skip
     return cards
 

@@ -125,7 +125,7 @@ def neighbours(found: pd.DataFrame) -> list[Sentence]:
     return [
         Sentence(
             STANDING[row.verdict],
-            f"{row.claim} ({row.paper}). Here: **{row.ours}**. {row.why}",
+            f"{row.claim.rstrip('.')} ({row.paper}). Here: **{row.ours}**. {row.why}",
             row.chapter,
         )
         for row in (known[id] for id in _NEIGHBOURS if id in known)

@@ -27,6 +27,12 @@ def test_results_folders_have_one_maker():
     assert chapters.maker_of("contract/events") == "data"
 
 
+def test_files_that_chapters_read_are_in_the_repository():
+    read = {file for card in chapters.registry().values() for file in card.reads}
+    assert {"data/intents/shopping.csv", "data/crm/rules.toml"} <= read
+    assert all((ROOT / file).is_file() for file in read)
+
+
 def test_source_ignores_outputs_and_counts(tmp_path):
     path = notebook("x = 1", path=tmp_path / "n.ipynb")
     before = chapters.notebook_source(path)

@@ -5,6 +5,7 @@ Every function returns the figure and the table that it draws.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -204,7 +205,7 @@ def reliability(tables: Mapping[str, pd.DataFrame]) -> tuple[Figure, pd.DataFram
         ax.plot([0, top], [0, top], color="#777777", ls="--", lw=1)
         whiskers(ax, t.predicted, t.observed, t.observed_low, t.observed_high, i=0,
                  horizontal=False, ls="-", lw=1, ms=4.5)  # fmt: skip
-        ax.set_title(model, fontsize=9)
+        ax.set_title(textwrap.fill(model, 22), fontsize=9)
         ax.set(xlim=(0, top), ylim=(0, top), aspect="equal")
         ax.tick_params(labelsize=8.5)
         ax.xaxis.get_major_locator().set_params(nbins=2 if columns == 4 else 4)
