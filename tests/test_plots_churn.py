@@ -181,7 +181,7 @@ def test_reliability_draws_each_model_on_the_same_square(predicted):
     fig, shown = churn.reliability(tables)
     assert len(fig.axes) == 4 and len({ax.get_xlim() for ax in fig.axes}) == 1
     for ax, (model, t) in zip(fig.axes, tables.items(), strict=True):
-        assert ax.get_title() == model
+        assert ax.get_title().replace("\n", " ") == model
         ((x, came, ends),) = bars_of(ax)
         np.testing.assert_array_equal(x, t.predicted)
         np.testing.assert_array_equal(came, t.observed)
