@@ -1,4 +1,5 @@
-# make book · make test · make bench · make clean. Each makes .venv from requirements.lock by itself.
+# make book · make test · make shops · make bench · make clean. Each makes .venv from requirements.lock
+# by itself.
 SHELL := /bin/bash
 PYTHON ?= python3
 SCALE ?= sample
@@ -7,12 +8,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help book test bench notebooks lint clean
+.PHONY: help book test shops bench notebooks lint clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make book    the study on the simulated store, rendered (SCALE=classroom|sample|book)"
 	@echo "make test    the tests, with a whole run at classroom scale"
+	@echo "make shops   the chapters on the real shops' logs in PRECMARK_DATA, against stored aggregates"
 	@echo "make bench   the benchmarks, into benchmarks/results/"
 	@echo "make clean   remove .venv, runs and caches"
 
@@ -33,6 +35,9 @@ test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+shops: $(READY)
+	$(BIN)/python -m pytest -o addopts= -ra --strict-markers -m shops tests
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks

@@ -118,9 +118,9 @@ SHORT = [
     ("name", "data"),
     [
         ("sample", None),
-        ("uk-giftware", "online-retail"),
-        ("eshop-clothing", "eshop-clothing"),
         ("online-shoppers", "online-shoppers"),
+        pytest.param("uk-giftware", "online-retail", marks=pytest.mark.shops),
+        pytest.param("eshop-clothing", "eshop-clothing", marks=pytest.mark.shops),
     ],
 )
 def test_results_equal_the_stored_reference(name, data, request):
