@@ -278,12 +278,9 @@ def chat(
 ) -> None:
     """Talk to a run's shop: it understands, asks back, refuses, and offers products with a reason.
 
-    Lines are read from the terminal, or from a pipe until it ends; "bye" ends too. Chapter 12
-    explains how a reply is made.
+    Lines are read from the terminal, or from a pipe until it ends; "bye" ends too.
 
     Examples:
-
-      precmark chat --run sample
 
       printf 'towels under 20\\nthe second one\\n' | precmark chat --run sample --explain
 
