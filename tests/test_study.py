@@ -15,6 +15,24 @@ from tests.conftest import ROOT, cli
 CLASSROOM = "test-classroom"
 CHECKED = "NBVAL_CHECK_OUTPUT"
 
+SHORT = [
+    "04_model_architecture.epochs=5",
+    "05_baselines.epochs=5",
+    "05_baselines.leave_out=gp-adaboost",
+    "10_data_grid.epochs=2",
+    "10_data_grid.grid_epochs=2",
+    "12_dialogue.epochs=2",
+]
+"""Short trainings: only the sample is trained in full."""
+
+
+def _with(parameters: list[str]) -> list[str]:
+    return [word for parameter in parameters for word in ("-p", parameter)]
+
+
+IN_CLASS = ["run", "--simulate", "classroom", "--name", CLASSROOM,
+            *_with([*SHORT, "07_ablation.replications=40", "14_strategy.epochs=3"])]  # fmt: skip
+
 
 def _made(*arguments):
     done = cli(*arguments)
@@ -25,7 +43,7 @@ def _made(*arguments):
 @pytest.fixture(scope="session")
 def classroom() -> Run:
     """A finished run at classroom scale, rendered."""
-    _made("run", "--simulate", "classroom", "--name", CLASSROOM)
+    _made(*IN_CLASS)
     _made("book", CLASSROOM)
     return Run(ROOT / "runs" / CLASSROOM)
 
@@ -46,7 +64,7 @@ def test_every_chapter_runs_and_has_a_page(classroom):
 
 def test_a_second_run_has_nothing_to_do(classroom):
     before = {p: p.stat().st_mtime_ns for p in classroom.chapters.glob("*.ipynb")}
-    _made("run", "--simulate", "classroom", "--name", CLASSROOM)
+    _made(*IN_CLASS)
     assert {p: p.stat().st_mtime_ns for p in classroom.chapters.glob("*.ipynb")} == before
 
 
@@ -102,17 +120,6 @@ def test_one_chapter_reruns_with_plain_papermill(classroom, tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
 
 
-SHORT = [
-    "04_model_architecture.epochs=5",
-    "05_baselines.epochs=5",
-    "05_baselines.leave_out=gp-adaboost",
-    "10_data_grid.epochs=2",
-    "10_data_grid.grid_epochs=2",
-    "12_dialogue.epochs=2",
-]
-"""The sample is trained in full; on the real shops every chapter runs, with short trainings."""
-
-
 @pytest.mark.sample
 @pytest.mark.parametrize(
     ("name", "data"),
@@ -129,8 +136,7 @@ def test_results_equal_the_stored_reference(name, data, request):
         _made("run", "--simulate", "sample", "--name", name)
     else:
         request.getfixturevalue("real_data")
-        given = [word for parameter in SHORT for word in ("-p", parameter)]
-        _made("run", "--data", data, "--name", name, *given)
+        _made("run", "--data", data, "--name", name, *_with(SHORT))
     _made("book", name)
     stored = json.loads((ROOT / "data" / "reference" / f"{name}.json").read_text())
     run = Run(ROOT / "runs" / name)

@@ -108,7 +108,7 @@ def public_shares(records: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     parts = []
     for record in records.values():
         shares = record["tables"]["shares"]
-        for metric, words in (("accuracy", ""), ("refused", ": outside refused")):
+        for metric, words in (("accuracy", ""), ("refused", ": refused")):
             rows = shares[shares.metric == metric]
             parts.append(rows.assign(metric=f"{record['title']}{words}"))
     whole = pd.concat(parts, ignore_index=True)
