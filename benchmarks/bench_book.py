@@ -12,8 +12,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-PART_II = ("10_data_grid", "11_interests", "12_dialogue", "13_statistics", "14_strategy")
-
 
 def _timed(command: list[str], folder: Path) -> float:
     environment = {k: v for k, v in os.environ.items() if k != "VIRTUAL_ENV"}
@@ -35,19 +33,11 @@ def run() -> list[dict]:
         install = _timed(["make", ".venv/.ready"], clone)
         book = _timed(["make", "book"], clone)
         fits = cell_s(clone / "runs/sample/chapters/05_baselines.ipynb", "fit")
-        neighbours = _timed(again("sample"), clone)
         classroom = _timed(["make", "book", "SCALE=classroom"], clone)
-        neighbours_classroom = _timed(again("classroom"), clone)
         unchanged = _timed(["make", "book", "SCALE=classroom"], clone)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return figures(install, book, fits, neighbours, classroom, neighbours_classroom, unchanged)
-
-
-def again(name: str) -> list[str]:
-    """The command that reruns the chapters of Part II, and those alone, in the run `name`."""
-    chapters = [word for chapter in PART_II for word in ("--only", chapter)]
-    return [".venv/bin/precmark", "run", "--name", name, "--force", *chapters]
+    return figures(install, book, fits, classroom, unchanged)
 
 
 def cell_s(notebook: Path, cell: str) -> float:
@@ -58,21 +48,13 @@ def cell_s(notebook: Path, cell: str) -> float:
 
 
 def figures(
-    install: float,
-    book: float,
-    fits: float,
-    neighbours: float,
-    classroom: float,
-    neighbours_classroom: float,
-    unchanged: float,
+    install: float, book: float, fits: float, classroom: float, unchanged: float
 ) -> list[dict]:
     """The record of one run, seconds each."""
     return [
         _figure("make book from a fresh clone, with the installation", install + book, None),
         _figure("make book, installed, all fourteen chapters", book, 30 * 60),
         _figure("of it all models of chapter 05, pooled and one a segment, 2 cores", fits, 8 * 60),
-        _figure("chapters 10 to 14 alone on the sample, 2 cores", neighbours, 10 * 60),
         _figure("make book SCALE=classroom, installed", classroom, 11 * 60),
-        _figure("chapters 10 to 14 alone, SCALE=classroom, 2 cores", neighbours_classroom, 4 * 60),
         _figure("make book SCALE=classroom, nothing changed", unchanged, 30),
     ]
