@@ -76,11 +76,6 @@ def energy(logits: np.ndarray) -> np.ndarray:
     return top + np.log(np.exp(logits - top[:, None]).sum(axis=1))
 
 
-def scope_scores(logits: np.ndarray, temperature: float) -> dict[str, np.ndarray]:
-    """Each of :data:`SCORES` of each row."""
-    return {"probability": confidence(logits, temperature), "energy": energy(logits)}
-
-
 def risk_coverage(right: np.ndarray, score: np.ndarray) -> pd.DataFrame:
     """What is answered and how much of it wrongly, as less and less is answered.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -331,8 +331,3 @@ def _wanted(
             elif size >= best and keys[key] != unwanted:
                 wanted, best = keys[key], size
     return wanted, (unwanted if unwanted != wanted else None), used
-
-
-def without_category(slots: Slots) -> Slots:
-    """`slots` for any category: what is left when the category asked for has nothing to offer."""
-    return replace(slots, category=None, words=())

@@ -22,8 +22,6 @@ from precmark.errors import InputError, Problem
 from precmark.sequences.customer_log import EPOCH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import ibis
 
     from precmark.runs import Run
@@ -340,8 +338,3 @@ def only(data: Monthly, rows: np.ndarray) -> Monthly:
         data, X=data.X[rows], table=data.table[rows], y=data.y[rows], spent=data.spent[rows],
         decisions=data.decisions.iloc[rows].reset_index(drop=True),
     )  # fmt: skip
-
-
-def month_numbers(data: Monthly) -> Iterable[int]:
-    """Numbers of the tested months in `data`: the paper's 7 to 12."""
-    return range(len(data.months) - TESTED, len(data.months))

@@ -95,10 +95,6 @@ def _countries(run: Run, customers: Customers) -> pd.Series | None:
     return user.map(country).reset_index(drop=True)
 
 
-SEPARATED = ("high_star", "price")
-"""Columns of :func:`separated_outlets` that its outcome is explained with."""
-
-
 def separated_outlets(*, stores: int = 300, months: int = 9, seed: int = 0) -> pd.DataFrame:
     """Simulated outlets, and whether each sold anything: all with many stars did.
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from precmark.errors import InputError, Problem
 from precmark.simulate import uniform
-from precmark.strategy.series import LEAST_AFTER, LEAST_BEFORE, Interruption, interrupted
+from precmark.strategy.series import LEAST_AFTER, LEAST_BEFORE, interrupted
 
 if TYPE_CHECKING:
     from precmark.runs import Run
@@ -154,12 +154,6 @@ def judged(treated: np.ndarray, control: np.ndarray, at: int) -> pd.DataFrame:
     ]
     table = pd.DataFrame(rows, columns=["way", "effect", "low", "high"])
     return table.assign(says=np.where(table.low.isna(), table.effect > 0, table.low > 0))
-
-
-def with_control(weeks: Weeks, effect: float, *, seed: int = 0) -> Interruption:
-    """The first replication of a planted campaign, judged with its control group."""
-    treated, control = plant(weeks, effect, 1, seed=seed)
-    return interrupted(treated, weeks.at, control=control, trend=False)
 
 
 def study(
