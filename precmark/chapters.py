@@ -100,6 +100,13 @@ def maker_of(table: str) -> str:
     return next((c.name for c in registry().values() if folder in c.makes), "data")
 
 
+@cache
+def needed_by(chapter: str) -> frozenset[str]:
+    """The chapters that `chapter` needs, directly or through one another."""
+    direct = registry()[chapter].needs
+    return frozenset(direct).union(*(needed_by(name) for name in direct))
+
+
 def left_out(run: Run) -> dict[str, str]:
     """The chapters that the data of `run` cannot fill, and why."""
     reasons = {name: card.lacks(run) for name, card in registry().items()}
@@ -207,7 +214,9 @@ class Chapter:
 
         `parameters` are those of the notebook's parameters cell; the stamp prints them.
         """
-        return cls(name, Run.open(run), parameters)
+        opened = Run.open(run)
+        opened.reader = name
+        return cls(name, opened, parameters)
 
     def glue(self, key: str, value: Any, format: str = "{:,.1f}") -> None:
         """Make `value` quotable in prose as ``{glue:text}`` under `key`.

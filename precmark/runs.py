@@ -71,6 +71,8 @@ class Run:
         ``run.json``: ``parameters``, ``source``, ``fingerprint``, ``version``.
     source : Source
         What the data is and what it can say.
+    reader : str
+        The chapter that reads the run; it is held to what it needs. "" for anybody else.
     """
 
     def __init__(self, path: Path | str):
@@ -81,6 +83,7 @@ class Run:
                 f"{self.path.name} ...` (`make book` makes runs/sample)."
             )
         self.name = self.path.name
+        self.reader = ""
         self.results = self.path / "results"
         self.truth = self.path / "truth"
         self.private = self.path / "private"
@@ -119,7 +122,23 @@ class Run:
         return self.table_path(table).exists()
 
     def table_path(self, table: str) -> Path:
-        """Where `table` (``"sessions/sessions"``) lies."""
+        """Where `table` (``"sessions/sessions"``) lies.
+
+        Raises
+        ------
+        ValueError
+            Where :attr:`reader` does not need the chapter that makes it: whether the table is
+            there would depend on the order in which the chapters happened to run.
+        """
+        if self.reader:
+            from precmark.chapters import maker_of, needed_by
+
+            made_by = maker_of(table)
+            if made_by not in ("data", self.reader, *needed_by(self.reader)):
+                raise ValueError(
+                    f"chapter {self.reader} reads {table}, which chapter {made_by} makes: "
+                    f"add {made_by} to its needs in chapters.toml"
+                )
         return self.results / f"{table}.parquet"
 
     def need(self, table: str) -> Path:

@@ -16,6 +16,20 @@ from precmark.tables import write_table
 
 ROOT = Path(__file__).resolve().parent.parent
 
+SHORT = [
+    word
+    for parameter in (
+        "04_model_architecture.epochs=5",
+        "05_baselines.epochs=5",
+        "05_baselines.leave_out=gp-adaboost",
+        "10_data_grid.epochs=2",
+        "10_data_grid.grid_epochs=2",
+        "12_dialogue.epochs=2",
+    )
+    for word in ("-p", parameter)
+]
+"""Options of `precmark run` for short trainings: only the sample is trained in full."""
+
 
 _LONGEST = ("test_study.py", "test_own_data.py", "test_workflow.py")
 """Files that run whole studies: begun first, so that two processes end together."""
@@ -95,11 +109,12 @@ def tiny_project(tmp_path) -> Path:
         shutil.copy(ROOT / name, tmp_path / name)
     parameters = ("run = None  # type: str\nanswer = 1  # type: int\n", ["parameters"])
     start = "from precmark.chapters import Chapter\nchapter = Chapter.start('{0}', run)"
-    for name in ("01_store", "03_segmentation"):
+    for name, makes in {"01_store": "store", "03_segmentation": "segments"}.items():
         notebook(
             parameters,
             start.format(name),
-            "import pandas as pd\nchapter.run.write('store/answer', pd.DataFrame({'a': [answer]}))",
+            "import pandas as pd\n"
+            f"chapter.run.write('{makes}/answer', pd.DataFrame({{'a': [answer]}}))",
             "chapter.finish()",
             path=tmp_path / "notebooks" / f"{name}.ipynb",
         )

@@ -20,6 +20,17 @@ def test_every_need_is_an_earlier_chapter_or_the_findings():
             assert card.name == "00_findings" or order.index(need) < order.index(card.name)
 
 
+def test_needs_are_followed_through_one_another():
+    assert chapters.needed_by("02_profile_tables") == frozenset()
+    assert "02_profile_tables" in chapters.needed_by("08_sales_estimate")
+    assert chapters.needed_by("00_findings") == set(chapters.registry()) - {"00_findings"}
+
+
+def test_a_chapter_that_starts_is_held_to_its_needs(tiny_run, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert Chapter.start("11_interests", str(tiny_run)).run.reader == "11_interests"
+
+
 def test_results_folders_have_one_maker():
     made = [folder for card in chapters.registry().values() for folder in card.makes]
     assert len(made) == len(set(made))

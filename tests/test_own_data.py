@@ -6,7 +6,7 @@ import shlex
 import pytest
 
 from precmark.contract.schema import EVENT_NAMES, TABLES
-from tests.conftest import ROOT, cli
+from tests.conftest import ROOT, SHORT, cli
 
 PAGE = (ROOT / "book" / "your-own-data.md").read_text()
 
@@ -64,7 +64,7 @@ def test_every_column_and_event_is_on_the_page():
 def test_the_five_commands_make_a_book():
     run, book = (c[1:] for c in commands()[3:])
     renamed = [w if w != "mystore" else "test-mystore" for w in run]
-    done = cli(*renamed)
+    done = cli(*renamed, *SHORT)
     assert done.returncode == 0, done.stderr[-3000:]
     done = cli(book[0], "test-mystore")
     assert done.returncode == 0, done.stderr[-3000:]

@@ -31,6 +31,18 @@ def test_a_missing_table_says_which_chapter_makes_it(tiny_run):
         Run(tiny_run).table("profiles/profile")
 
 
+def test_a_chapter_reads_only_what_it_needs(tiny_run):
+    run = Run(tiny_run)
+    run.reader = "11_interests"
+    run.has("contract/items")
+    run.has("interests/words")
+    run.has("profiles/profile")
+    with pytest.raises(ValueError, match=r"11_interests reads churn/quality.* 05_baselines"):
+        run.has("churn/quality")
+    run.reader = "07_ablation"  # through 05 and 03
+    run.has("profiles/profile")
+
+
 def test_tables_round_trip_through_the_results(tiny_run):
     run = Run(tiny_run)
     run.write("segments/segments", pd.DataFrame({"user_code": [3]}), {"user_code": "code"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -250,6 +251,22 @@ def test_every_event_goes_through_once_and_every_customer_is_scored(run, custome
     one = table[table.batch == 2]
     assert speed.rows_a_second[1] == pytest.approx(one["rows"].iloc[0] / one.seconds.sum())
     assert ((speed.efficiency > 0.5) & (speed.efficiency <= 1)).all()
+
+
+def test_a_log_without_products_goes_through_as_well(run, tmp_path):
+    folder = tmp_path / "bare"
+    shutil.copytree(run.path, folder)
+    (folder / "results" / "contract" / "items.parquet").unlink()
+    says = [c for c in Run(folder).card["source"]["says"] if c != "users"]
+    card = {**Run(folder).card, "source": {**Run(folder).card["source"], "says": says}}
+    write_card(folder, card)
+    bare = Run(folder)
+    customers = customers_of(bare)
+    assert customers.rows == "visits"
+    report = fit_logistic(customers.train, "outcome", list(customers.columns))
+    table = measure_throughput(bare, customers, report, batches=2)
+    long_enough = bare.table("sessions/events").groupby("session_code").size() >= 3
+    assert table.drop_duplicates("batch").scored.sum() == long_enough.sum()
 
 
 def test_more_batches_than_users_are_refused(run):

@@ -10,28 +10,13 @@ import pytest
 
 from precmark import chapters, reference
 from precmark.runs import Run
-from tests.conftest import ROOT, cli
+from tests.conftest import ROOT, SHORT, cli
 
 CLASSROOM = "test-classroom"
 CHECKED = "NBVAL_CHECK_OUTPUT"
 
-SHORT = [
-    "04_model_architecture.epochs=5",
-    "05_baselines.epochs=5",
-    "05_baselines.leave_out=gp-adaboost",
-    "10_data_grid.epochs=2",
-    "10_data_grid.grid_epochs=2",
-    "12_dialogue.epochs=2",
-]
-"""Short trainings: only the sample is trained in full."""
-
-
-def _with(parameters: list[str]) -> list[str]:
-    return [word for parameter in parameters for word in ("-p", parameter)]
-
-
 IN_CLASS = ["run", "--simulate", "classroom", "--name", CLASSROOM,
-            *_with([*SHORT, "07_ablation.replications=40", "14_strategy.epochs=3"])]  # fmt: skip
+            *SHORT, "-p", "07_ablation.replications=40", "-p", "14_strategy.epochs=3"]  # fmt: skip
 
 
 def _made(*arguments):
@@ -136,7 +121,7 @@ def test_results_equal_the_stored_reference(name, data, request):
         _made("run", "--simulate", "sample", "--name", name)
     else:
         request.getfixturevalue("real_data")
-        _made("run", "--data", data, "--name", name, *_with(SHORT))
+        _made("run", "--data", data, "--name", name, *SHORT)
     _made("book", name)
     stored = json.loads((ROOT / "data" / "reference" / f"{name}.json").read_text())
     run = Run(ROOT / "runs" / name)

@@ -175,12 +175,7 @@ def _long_visits(run: Run, horizon_days: int) -> Customers:
     events = run.table(
         "sessions/events", columns=["session_code", "position", "timestamp", "item_id", "category"]
     )
-    items = (
-        run.table("contract/items", columns=["item_id", "price"])
-        if run.has("contract/items")
-        else pd.DataFrame({"item_id": [], "price": []})
-    )
-    table = visit_features(events, items, start=events.timestamp.min())
+    table = visit_features(events, prices_of(run), start=events.timestamp.min())
     lengths = events.groupby("session_code").size()
     table["outcome"] = (lengths.loc[table.row].to_numpy() >= LONG_VISIT).astype("int64")
     cut = float(table.day.quantile(0.7))
@@ -189,6 +184,13 @@ def _long_visits(run: Run, horizon_days: int) -> Customers:
         table[table.day > cut].reset_index(drop=True), (), rows="visits",
         outcome=f"get to {LONG_VISIT} clicks",
     )  # fmt: skip
+
+
+def prices_of(run: Run) -> pd.DataFrame:
+    """``item_id`` and ``price`` of the products of `run`; no rows where it names none."""
+    if run.has("contract/items"):
+        return run.table("contract/items", columns=["item_id", "price"])
+    return pd.DataFrame({"item_id": [], "price": []})
 
 
 def visit_features(

@@ -15,7 +15,12 @@ import pandas as pd
 
 from precmark.claims import paper
 from precmark.errors import InputError
-from precmark.statistics.customers import Customers, customer_features, visit_features
+from precmark.statistics.customers import (
+    Customers,
+    customer_features,
+    prices_of,
+    visit_features,
+)
 
 if TYPE_CHECKING:
     from precmark.runs import Run
@@ -124,7 +129,7 @@ def _columns(run: Run, batch: Run, customers: Customers) -> Callable[[], pd.Data
     """What makes the columns of a batch."""
     if customers.origin is not None:
         return lambda: customer_features(batch.table("sessions/sessions"), customers.origin)
-    items = run.table("contract/items", columns=["item_id", "price"])
+    items = prices_of(run)
     start = run.table("sessions/events", columns=["timestamp"]).timestamp.min()
     return lambda: visit_features(batch.table("sessions/events"), items, start=start)
 
