@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from precmark.runs import Run, write_card
 from precmark.sessions import write_sessions
 from precmark.simulate import simulate
 from precmark.statistics import (
+    Components,
     by_batch,
     customers_for_range,
     customers_of,
@@ -38,6 +40,7 @@ from precmark.statistics import (
     two_proportions,
 )
 from precmark.statistics.customers import TITLES, customer_features, visit_features
+from precmark.statistics.tables import table_of
 from precmark.statistics.verdicts import statistics_verdicts
 
 
@@ -354,6 +357,46 @@ def test_sentences_change_with_the_numbers(spreads, report):
     far = two_proportions(10, 100, 60, 100)
     assert "the shares differ" in sentences.on_two(groups, far, 0.9, 0.1)
     assert sentences.p_text(0.0004) == "p < 0.001" and sentences.p_text(0.0312) == "p = 0.031"
+
+
+def test_what_was_never_found_does_not_hold_later(customers):
+    names = list(customers.columns)
+    real = fit_logistic(customers.train, "outcome", names)
+    assert "what the fit found holds later" in sentences.on_later(real, real.pairs)
+    rng = np.random.default_rng(0)
+    noise = pd.DataFrame({"y": rng.integers(0, 2, 400), "x": rng.normal(size=400)})
+    nothing = fit_logistic(noise, "y", ["x"])
+    assert nothing.tests.p.min() > 0.05
+    assert "There was nothing to hold" in sentences.on_later(nothing, nothing.pairs)
+
+
+def test_tables_round_every_column_and_keep_small_p_values_valid_html():
+    table = pd.DataFrame({"estimate": [-2.1301987, 3.25], "p": [0.0004, 0.0312]})
+    html = table_of(table).to_html()
+    assert "-2.130<" in html and "&lt; 0.001" in html and "0.031" in html
+
+
+@pytest.mark.parametrize("k", [0, 1, 2])
+def test_components_beyond_chance_are_counted_in_words(k):
+    table = pd.DataFrame(
+        {"eigenvalue": [1.6, 1.2, 0.2], "chance": [1.4 if k else 1.7, 1.1 if k == 2 else 1.3, 1.0],
+         "contribution": [0.53, 0.4, 0.07], "cumulative": [0.53, 0.93, 1.0]}
+    )  # fmt: skip
+    text = sentences.on_components(Components(("a", "b", "c"), table, np.eye(3), np.eye(3)))
+    assert ("not even its eigenvalue" in text) == (k == 0)
+    assert ("beyond it an eigenvalue" in text) == (k == 1)
+    assert ("the first 2 93%; beyond 2" in text) == (k == 2)
+
+
+def test_groups_without_coupons_or_countries_go_by_a_column_that_is_named(run):
+    says = [c for c in run.card["source"]["says"] if c not in ("coupons", "users", "attributes")]
+    bare = Run(run.path)
+    bare.source = replace(bare.source, says=frozenset(says))
+    bare.has = lambda table: table not in ("contract/users", "contract/assignments")
+    customers = customers_of(bare)
+    found = two_groups(bare, customers)
+    assert found.first == 'visits with "second click in the category of the first"'
+    assert found.n1 == (customers.test.stays == 1).sum() and not found.randomised
 
 
 class Recorder:

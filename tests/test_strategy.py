@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -352,3 +353,58 @@ def test_a_log_that_is_too_short_or_too_empty_is_left_out():
     assert predictions.need_snapshots(LogRun()) == ""
     assert "160 users; 200 are needed" in enough.too_little(LogRun())
     assert enough.too_little(LogRun(users=240)) == ""
+
+
+def test_a_range_of_one_share_is_said_once():
+    assert sentences._range(pd.Series([0.001, 0.0])) == "0%"
+    assert sentences._range(pd.Series([0.1, 0.0])) == "0% to 10%"
+
+
+class Book:
+    """Stands for a chapter; keeps its verdicts."""
+
+    def __init__(self, simulated: bool):
+        self.run = SimpleNamespace(source=SimpleNamespace(simulated=simulated))
+        self.said = {}
+
+    def verdict(self, id, **parts):
+        self.said[id] = parts
+
+
+def gap_rows(task: str, *rows: tuple[str, float, str]) -> pd.DataFrame:
+    return pd.DataFrame(
+        [{"task": task, "model": m, "difference": d, "low": d - 0.02, "high": d + 0.02,
+          "favours": f} for m, d, f in rows]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("tasks", "left_out", "simulated", "verdict"),
+    [
+        ("all told", {}, False, "reproduced"),
+        ("all told", {}, True, "holds if assumed"),
+        ("all told", {"repurchase": "none bought"}, False, "undecided"),
+        ("one not told", {}, False, "undecided"),
+        ("one worse", {}, False, "not reproduced"),
+    ],
+)
+def test_predictions_hold_where_each_of_the_three_beats_recency(
+    tasks, left_out, simulated, verdict
+):
+    second = {"all told": (0.05, "first"), "one not told": (0.01, "neither"),
+              "one worse": (-0.05, "second")}[tasks]  # fmt: skip
+    gaps = pd.concat(
+        [
+            gap_rows("churn", ("Wide", 0.09, "neither"), ("Narrow", 0.04, "first")),
+            gap_rows("intent", ("Narrow", *second)),
+        ]
+    )
+    counts = pd.DataFrame({"task": ["churn", "intent"]})
+    predicted = predictions.Predicted(pd.DataFrame(), gaps, counts, left_out, 30)
+    book = Book(simulated)
+    verdicts.customers_verdicts(book, None, predicted)
+    said = book.said["you-behaviour-predicted"]
+    assert said["verdict"] == verdict
+    # The model that beats recency is quoted, not the one whose figure is larger but unsure.
+    assert "stays away +0.040 [+0.020, +0.060] (Narrow)" in said["ours"]
+    assert ("not judged: repurchase" in said["ours"]) == bool(left_out)

@@ -43,6 +43,7 @@ def test_every_chapter_runs_and_has_a_page(classroom):
         assert (classroom.chapters / f"{name}.ipynb").exists()
         page = (html / f"{name}.html").read_text()
         assert "How this page was made" in page, "each page ends with its stamp"
+        assert "PosixPath(" not in page, "a cell shows a value that is not for readers"
         assert classroom.card["fingerprint"] in page
     assert (html / "index.html").exists()
 

@@ -64,9 +64,9 @@ def two_groups(run: Run, customers: Customers | None) -> TwoGroups | None:
     for column in customers.columns:
         values = set(rows[column].unique())
         if values == {0.0, 1.0}:
-            words = TITLES[column]
             return _counted(
-                rows.outcome == 1, rows[column] == 1, f"{customers.rows} {words}", "others",
+                rows.outcome == 1, rows[column] == 1,
+                f'{customers.rows} with "{TITLES[column]}"', "others",
                 customers.outcome, randomised=False,
             )  # fmt: skip
     return None

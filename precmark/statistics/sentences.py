@@ -95,11 +95,14 @@ def on_logistic(report: LogisticReport) -> str:
 
 
 def on_later(report: LogisticReport, later: Pairs) -> str:
-    """C on rows that the fit never saw, beside that of the fit."""
+    """C on rows that the fit never saw, beside that of the fit, and whether it found anything."""
+    found = report.tests.set_index("test").p["likelihood ratio"] < 0.05
     gap = report.pairs.c - later.c
     text = f"On the later part, which the fit never saw, C is **{later.c:.3f}**"
     if gap > 0.02:
         return text + f", {gap:.3f} less than on the rows that it was fitted to: that one flatters."
+    if not found:
+        return text + ". There was nothing to hold: the slopes may all be zero."
     return text + ": what the fit found holds later."
 
 
@@ -148,10 +151,17 @@ def on_components(components: Components) -> str:
     table = components.table
     k = components.above_chance
     enough = int((table.cumulative >= 0.85).to_numpy().argmax()) + 1
+    text = f"The first component carries {table.contribution[0]:.0%} of the variance"
+    if table.eigenvalue[0] <= table.chance[0]:
+        text += ", and not even its eigenvalue is larger than unrelated variables would give. "
+    else:
+        more = f", the first {k} {table.cumulative[k - 1]:.0%}" if k > 1 else ""
+        text += (
+            f"{more}; beyond {'it' if k == 1 else k} an eigenvalue is no larger than unrelated "
+            "variables would give. "
+        )
     return (
-        f"The first component carries {table.contribution[0]:.0%} of the variance, the first {k} "
-        f"{table.cumulative[k - 1]:.0%}; beyond {k} an eigenvalue is no larger than unrelated "
-        f"variables would give. The usual 85 % take {enough}; eigenvalues above 1 would keep "
+        f"{text}The usual 85 % take {enough}; eigenvalues above 1 would keep "
         f"{int((table.eigenvalue > 1).sum())}. The three rules need not agree, and the paper names "
         "none."
     )

@@ -19,10 +19,8 @@ def table_of(table: pd.DataFrame, *, precision: int = 3):
     The hypotheses of tests (``null``) are left to the prose; returns a pandas Styler.
     """
     shown = table.drop(columns="null", errors="ignore")
-    style = shown.style.hide().format(precision=precision, thousands=",")
-    if "p" in shown:
-        style = style.format({"p": lambda p: "< 0.001" if p < 0.001 else f"{p:.3f}"})
-    return style
+    special = {"p": lambda p: "&lt; 0.001" if p < 0.001 else f"{p:.3f}"} if "p" in shown else {}
+    return shown.style.hide().format(special, precision=precision, thousands=",")
 
 
 def _figure(key: str, form: str) -> str:

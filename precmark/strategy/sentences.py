@@ -314,14 +314,18 @@ def answer(
     share = paper("you", "section633.women_share")
     at = sweep[(sweep.share - share).abs() < 1e-9]
     rate = {m: at[at.method == m].rate for m in at.method.unique()}
-    found = rate["subgroups"]
+    clusters = pd.concat([rate["clusters-3"], rate["clusters-12"]])
     text += (
         f"A hidden segment of {share:.0%} is found by a search over attributes in "
-        f"{found.min():.0%} to {found.max():.0%} of the plantings, by clusters in "
-        f"{min(rate['clusters-3'].min(), rate['clusters-12'].min()):.0%} to "
-        f"{max(rate['clusters-3'].max(), rate['clusters-12'].max()):.0%}."
+        f"{_range(rate['subgroups'])} of the plantings, by clusters in {_range(clusters)}."
     )
     return text
+
+
+def _range(shares: pd.Series) -> str:
+    """From the least to the largest of `shares`: ``"0% to 10%"``, or one where they are equal."""
+    ends = [f"{shares.min():.0%}", f"{shares.max():.0%}"]
+    return " to ".join(dict.fromkeys(ends))
 
 
 def women_ages() -> str:

@@ -68,20 +68,25 @@ def customers_verdicts(
         told = predicted.gaps.groupby("task", sort=False).favours.agg(set)
         favours = (
             "second" if any(f == {"second"} for f in told)
-            else "first" if all("first" in f for f in told) else "neither"
+            else "first" if all("first" in f for f in told) and not predicted.left_out
+            else "neither"
         )  # fmt: skip
-        best = predicted.gaps.sort_values("difference").groupby("task", sort=False).tail(1)
+        # Of a task's models the one that is told from recency stands for it, then the better one.
+        ranked = predicted.gaps.assign(told=predicted.gaps.favours == "first")
+        best = ranked.sort_values(["told", "difference"]).groupby("task", sort=False).tail(1)
+        best = best.sort_values("task", key=lambda tasks: tasks.map(list(TASKS).index))
         left = f"; not judged: {listed(predicted.left_out)}" if predicted.left_out else ""
         chapter.verdict(
             id="you-behaviour-predicted",
             claim="Machine learning predicts purchase intention, repurchase and churn",
             place="You, section 4.4.2", paper=NO_FIGURE,
             ours="average precision minus that of recency alone: "
-            + "; ".join(f"{TASKS[r.task]} {gap(r)}" for r in best.itertuples()) + left,
+            + "; ".join(f"{TASKS[r.task]} {gap(r)} ({r.model})" for r in best.itertuples()) + left,
             verdict=verdict_of(
                 favours, first_claimed=True, simulated=chapter.run.source.simulated
             ),
-            why="Judged against the days since the last visit, on the last of three origins.",
+            why="Judged against the days since the last visit, on the last of three origins"
+            + (", and not for all three." if predicted.left_out else "."),
         )  # fmt: skip
 
 

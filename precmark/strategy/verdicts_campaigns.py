@@ -57,7 +57,7 @@ def _adverts(chapter: Chapter, later: pd.DataFrame) -> None:
     chapter.verdict(
         id="you-adverts-save",
         claim="Placing adverts where the buyers read saves cost",
-        place="You, Section 6.3.2", paper="no budget and no price is printed",
+        place="You, section 6.3.2", paper="no budget and no price is printed",
         ours=f"buyers for one budget: linear programme {best:,.1f}; {others}",
         verdict="holds if assumed" if wins else "undecided",
         why="By the later log's rates, at prices that are assumed, and if who is brought by an "
@@ -74,7 +74,7 @@ def _promotions(chapter: Chapter, rules: pd.DataFrame) -> None:
     chapter.verdict(
         id="you-promotions-raise-sales",
         claim="Promotions made for each group of customers raise sales",
-        place="You, Section 5.3", paper="no figure is printed",
+        place="You, section 5.3", paper="no figure is printed",
         ours="purchases caused by all rules: "
         + "; ".join(f"{r.world.replace('_', ' ')} {r.extra:.1f}" for r in whole.itertuples()),
         verdict="holds if assumed" if len(caused) else "not reproduced",
@@ -94,7 +94,7 @@ def _turnover(chapter: Chapter, windows: pd.DataFrame) -> None:
     chapter.verdict(
         id="you-turnover-effect",
         claim="Marketing by customer profiles raised the project's turnover",
-        place="You, Section 6.4 and conclusion",
+        place="You, section 6.4 and conclusion",
         paper=f"from {rise.first:g} to {rise.last:g} million, {rise.growth:+.0%} in five months",
         ours=f"{table['first'].min():.1f} to {table['first'].max():.1f} homes against "
         f"{table['last'].min():.1f} to {table['last'].max():.1f}; chance gives as much with a "
@@ -111,7 +111,7 @@ def _shown_by_rise(chapter: Chapter, ways: pd.DataFrame) -> None:
     chapter.verdict(
         id="you-rise-shows-effect",
         claim="Turnover that rises in the months after a strategy begins shows its effect",
-        place="You, Section 6.4",
+        place="You, section 6.4",
         paper=f"{printed_rise().growth:+.0%} from the first month to the last",
         ours=f"with nothing planted, the last month is above the first in {none.says:.0%} of the "
         f"trials; a comparison with a control group says so in {control.says:.0%}",
