@@ -3,11 +3,13 @@
 # papermill writes the notebook under way to the rule's log, which Snakemake keeps when a chapter
 # fails, and the finished one is renamed to the output. A chapter is stale when its cells, a module
 # that it imports, a file or a chapter that it reads, its parameters or the data have changed.
+# What most chapters wait for runs first, so that no core is idle while the last ones follow on
+# one another.
 import sys
 from pathlib import Path
 
 from precmark.workflow import chapter_parameters, chapters_of, chapter_state, claims_inputs
-from precmark.chapters import modules_of, registry
+from precmark.chapters import modules_of, registry, waiting_for
 
 RUN = config["run"].rstrip("/")
 CHAPTERS = chapters_of(RUN)
@@ -32,6 +34,8 @@ for _chapter in CHAPTERS:
             ],
         output:
             f"{RUN}/chapters/{_chapter}.ipynb",
+        priority:
+            waiting_for(_chapter)
         log:
             f"{RUN}/logs/{_chapter}.ipynb",
         params:

@@ -107,6 +107,11 @@ def needed_by(chapter: str) -> frozenset[str]:
     return frozenset(direct).union(*(needed_by(name) for name in direct))
 
 
+def waiting_for(chapter: str) -> int:
+    """How many chapters need `chapter`, directly or through one another."""
+    return sum(chapter in needed_by(name) for name in registry())
+
+
 def left_out(run: Run) -> dict[str, str]:
     """The chapters that the data of `run` cannot fill, and why."""
     reasons = {name: card.lacks(run) for name, card in registry().items()}

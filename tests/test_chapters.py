@@ -26,6 +26,13 @@ def test_needs_are_followed_through_one_another():
     assert chapters.needed_by("00_findings") == set(chapters.registry()) - {"00_findings"}
 
 
+def test_what_others_wait_for_runs_first():
+    first = chapters.waiting_for("04_model_architecture")
+    assert first > chapters.waiting_for("05_baselines") > chapters.waiting_for("07_ablation")
+    assert chapters.waiting_for("14_strategy") == 1  # the findings
+    assert chapters.waiting_for("00_findings") == 0
+
+
 def test_a_chapter_that_starts_is_held_to_its_needs(tiny_run, monkeypatch):
     monkeypatch.chdir(ROOT)
     assert Chapter.start("11_interests", str(tiny_run)).run.reader == "11_interests"

@@ -373,7 +373,7 @@ def test_what_was_never_found_does_not_hold_later(customers):
 def test_tables_round_every_column_and_keep_small_p_values_valid_html():
     table = pd.DataFrame({"estimate": [-2.1301987, 3.25], "p": [0.0004, 0.0312]})
     html = table_of(table).to_html()
-    assert "-2.130<" in html and "&lt; 0.001" in html and "0.031" in html
+    assert "-2.130<" in html and "&lt;&nbsp;0.001" in html and "0.031" in html
 
 
 @pytest.mark.parametrize("k", [0, 1, 2])

@@ -15,8 +15,10 @@ from tests.conftest import ROOT, SHORT, cli
 CLASSROOM = "test-classroom"
 CHECKED = "NBVAL_CHECK_OUTPUT"
 
-IN_CLASS = ["run", "--simulate", "classroom", "--name", CLASSROOM,
-            *SHORT, "-p", "07_ablation.replications=40", "-p", "14_strategy.epochs=3"]  # fmt: skip
+IN_CLASS = ["run", "--simulate", "classroom", "--name", CLASSROOM, *SHORT,
+            "-p", "07_ablation.replications=40", "-p", "10_data_grid.most_rows=500",
+            "-p", "12_dialogue.spoken=60", "-p", "13_statistics.batches=9",
+            "-p", "14_strategy.epochs=3", "-p", "14_strategy.trials=3"]  # fmt: skip
 
 
 def _made(*arguments):

@@ -19,7 +19,8 @@ def table_of(table: pd.DataFrame, *, precision: int = 3):
     The hypotheses of tests (``null``) are left to the prose; returns a pandas Styler.
     """
     shown = table.drop(columns="null", errors="ignore")
-    special = {"p": lambda p: "&lt; 0.001" if p < 0.001 else f"{p:.3f}"} if "p" in shown else {}
+    in_words = {"p": lambda p: "&lt;&nbsp;0.001" if p < 0.001 else f"{p:.3f}"}
+    special = {name: form for name, form in in_words.items() if name in shown}
     return shown.style.hide().format(special, precision=precision, thousands=",")
 
 
